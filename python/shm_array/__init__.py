@@ -1,0 +1,39 @@
+"""Big n-dimensional arrays that several processes share, without copying.
+
+    import shm_array
+
+    a = shm_array.create("temperature", (1000, 1000), float, fill=20.0)   # one process
+    b = shm_array.open("temperature", "r+")                               # another one, in any language
+
+    with b.lock():
+        b[500:] += 1.5
+
+What create() and open() return is a numpy array whose elements lie in shared memory; hand it to whatever takes an
+ndarray. It keeps its memory for as long as anything looks at it: close(), del and the interpreter's end are safe in
+any order. An array lives until it is unlinked, or until its last user closes it, and no process that merely looks at
+it ever removes it. Each array is a valid .npy file as well: ``np.load("/dev/shm/temperature", mmap_mode="r")``.
+
+Everything here is ctypes over libshm_array.so; array.py has the calls, and _library.py tells where the library is
+looked for.
+"""
+
+from ._errors import (
+    ArgumentError,
+    CorruptError,
+    DtypeError,
+    Error,
+    FormatError,
+    InternalError,
+    OwnerDied,
+    VersionError,
+)
+from ._library import version
+from ._lock import Held
+from .array import Array, Entry, Stat, collect, create, list, open, open_fd, unlink
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Array", "ArgumentError", "CorruptError", "DtypeError", "Entry", "Error", "FormatError", "Held", "InternalError",
+    "OwnerDied", "Stat", "VersionError", "collect", "create", "list", "open", "open_fd", "unlink", "version",
+]  # fmt: skip

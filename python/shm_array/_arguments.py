@@ -1,0 +1,41 @@
+"""A caller's arguments, as the library wants them: in range, or a ValueError or TypeError that names the argument."""
+
+import operator
+import os
+
+
+def as_name(name):
+    if name is None:
+        return None
+    if isinstance(name, os.PathLike):
+        name = "file://" + os.path.abspath(os.fspath(name))
+    encoded = os.fsencode(name)
+    if b"\0" in encoded:
+        raise ValueError(f"the name {name!r} contains a null character")
+    return encoded
+
+
+def as_shape(shape):
+    try:
+        lengths = (operator.index(shape),)
+    except TypeError:
+        lengths = tuple(shape)
+    return tuple(whole("a length in shape", length) for length in lengths)
+
+
+def whole(label, value, bits=64):
+    """A whole number that C can hold."""
+    number = operator.index(value)
+    if not 0 <= number < 2**bits:
+        raise ValueError(f"{label} is {value}, expected a whole number from 0 on, below 2**{bits}")
+    return number
+
+
+def nanoseconds(seconds):
+    return int(min(seconds, 2**33) * 1e9)
+
+
+def one_of(label, word, flags):
+    if word not in flags:
+        raise ValueError(f"{label} is {word!r}, expected one of {', '.join(map(repr, flags))}")
+    return flags[word]

@@ -1,0 +1,49 @@
+"""numpy's dtypes as the text that the library stores, and back.
+
+The text is what numpy itself writes into the header of a .npy file: "<f8", or "[('x', '<f4'), ('y', '<i4', (3,))]".
+An extension dtype such as ml_dtypes' bfloat16 is only "|V2", two bytes, there; its name travels beside it as a tag.
+"""
+
+import ast
+import warnings
+
+import numpy as np
+
+from ._errors import DtypeError
+
+
+def to_text(dtype):
+    """The text and the tag ("" for none) of a dtype; DtypeError where elements of it cannot be shared."""
+    if dtype.hasobject or dtype.kind == "T":
+        raise DtypeError(
+            f"elements of dtype {dtype} are pointers into one process's memory, and cannot be shared. Use a dtype of "
+            "fixed size: a number, 'S20' or 'U20' for text, or a structure of those"
+        )
+    if dtype.isbuiltin == 2:  # numpy's word for "registered by another package"
+        return f"|V{dtype.itemsize}", dtype.name
+    try:
+        descr = np.lib.format.dtype_to_descr(dtype)
+        survives = np.lib.format.descr_to_dtype(descr) == dtype
+    except (ValueError, TypeError):
+        survives = False
+    if not survives:
+        raise DtypeError(
+            f"dtype {dtype} cannot be written into a .npy header without a loss: it has overlapping or reordered "
+            "fields, or an extension dtype as a field. Use a structure of plain fields in the order of their offsets"
+        )
+    return descr if isinstance(descr, str) else repr(descr), ""
+
+
+def from_text(text, tag):
+    """The dtype that a text and a tag stand for; plain bytes of the right size, and a warning, for an unknown tag."""
+    descr = ast.literal_eval(text) if text.startswith("[") else text
+    dtype = np.lib.format.descr_to_dtype(descr)
+    if not tag:
+        return dtype
+    try:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, tag))
+    except (ImportError, AttributeError, TypeError) as error:
+        warnings.warn(f"elements of dtype {tag!r} are shown as bare bytes ({dtype}): {error}", stacklevel=4)
+        return dtype

@@ -1,0 +1,236 @@
+"""The C library, as ctypes sees it: every function, struct and constant of include/shm_array.h, and nothing else.
+
+The library is looked for in this order; the first that is named or there is the one:
+
+1. the path in the environment variable SHM_ARRAY_LIBRARY,
+2. libshm_array.so beside this file, where a wheel puts it,
+3. wherever the loader finds it: LD_LIBRARY_PATH, ld.so.conf.
+
+tests/test_declarations.py compares this file with the header, so that neither can drift.
+"""
+
+import ctypes
+import errno
+import os
+from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+
+from . import _errors
+
+ABI_VERSION = 1
+
+# open flags
+READ = 1
+WRITE = 2
+COPY_ON_WRITE = 4
+UNTRACKED = 8
+ADOPT = 16
+# create flags
+FORTRAN = 256
+LAST_CLOSE = 512
+OR_OPEN = 1024
+# lock modes
+EXCLUSIVE = 1
+SHARED = 2
+# view.flags
+VIEW_C_CONTIGUOUS = 1
+VIEW_F_CONTIGUOUS = 2
+VIEW_ALIGNED = 4
+VIEW_WRITABLE = 8
+VIEW_SHARED = 16
+# codes of the library's own
+ERR_FORMAT = -10
+ERR_CORRUPT = -20
+ERR_VERSION = -30
+ERR_DTYPE = -40
+ERR_PANIC = -90
+MAX_NDIM = 64
+NONE = -(2**63)
+
+
+def _load():
+    named = os.environ.get("SHM_ARRAY_LIBRARY")
+    beside = os.path.join(os.path.dirname(__file__), "libshm_array.so")
+    path = named or (beside if os.path.exists(beside) else "libshm_array.so")
+    try:
+        library = ctypes.CDLL(path)
+        version = library.shm_array_abi_version()
+    except (OSError, AttributeError) as error:
+        raise ImportError(
+            f"the C library of shm_array could not be loaded: {error}. Build it with `cargo build --release`, and set "
+            "SHM_ARRAY_LIBRARY to the path of libshm_array.so"
+        ) from None
+    if version != ABI_VERSION:
+        raise ImportError(
+            f"{path} has version {version} of the C interface, and this package speaks version {ABI_VERSION}: install "
+            "the two from one release"
+        )
+    return library
+
+
+library = _load()
+
+
+class Options(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("flags", c_uint32),
+        ("permissions", c_uint32),
+        ("capacity", c_uint64),
+        ("slots", c_uint32),
+        ("reserved", c_uint32),
+        ("metadata", c_char_p),
+        ("dtype_tag", c_char_p),
+    ]
+
+
+class View(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("data", c_void_p),
+        ("dtype", c_char_p),
+        ("dtype_tag", c_char_p),
+        ("itemsize", c_uint64),
+        ("count", c_uint64),
+        ("nbytes", c_uint64),
+        ("flags", c_uint32),
+        ("ndim", c_uint32),
+        ("shape", c_uint64 * MAX_NDIM),
+        ("strides", c_int64 * MAX_NDIM),
+    ]
+
+
+class Stat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_uint8 * 16),
+        ("generation", c_uint64),
+        ("data_offset", c_uint64),
+        ("capacity_bytes", c_uint64),
+        ("file_bytes", c_uint64),
+        ("created_ns", c_int64),
+        ("creator_pid", c_uint32),
+        ("flags", c_uint32),
+        ("slots", c_uint32),
+        ("lock", c_uint32),
+        ("lock_pid", c_uint32),
+        ("inconsistent", c_uint32),
+        ("attached", c_uint32),
+        ("reserved", c_uint32),
+        ("pids", c_uint32 * 64),
+    ]
+
+
+class Entry(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("name", c_char_p),
+        ("dtype", c_char_p),
+        ("itemsize", c_uint64),
+        ("file_bytes", c_uint64),
+        ("generation", c_uint64),
+        ("created_ns", c_int64),
+        ("id", c_uint8 * 16),
+        ("flags", c_uint32),
+        ("attached", c_uint32),
+        ("lock_pid", c_uint32),
+        ("ndim", c_uint32),
+        ("shape", c_uint64 * MAX_NDIM),
+    ]
+
+
+class Handle(c_void_p):
+    """A `shm_array_t *` that closes itself when the last Python object that uses it is gone.
+
+    The library writes straight into it, through an out parameter, so that there is no moment at which an exception
+    (a KeyboardInterrupt, say) could lose an open handle. Nothing closes one by hand: another thread may be inside a
+    call with it, and ctypes keeps the arguments of a call alive until the call returns.
+    """
+
+    __hash__ = object.__hash__  # ctypes takes it away; a Handle is only ever itself
+
+    def __del__(self, close=library.shm_array_close):  # bound early: at the interpreter's end no global is certain
+        close(self)
+
+
+class ListHandle(c_void_p):
+    """A `shm_array_list_t *` that closes itself."""
+
+    def __del__(self, close=library.shm_array_list_close):
+        close(self)
+
+
+INTEGERS = POINTER(c_int64)
+FUNCTIONS = {
+    "shm_array_create": (c_int, c_char_p, c_char_p, c_size_t, POINTER(c_uint64), POINTER(Options), POINTER(Handle)),
+    "shm_array_open": (c_int, c_char_p, c_uint32, POINTER(Handle)),
+    "shm_array_open_id": (c_int, c_char_p, c_uint32, POINTER(c_uint8), POINTER(Handle)),
+    "shm_array_open_fd": (c_int, c_int, c_uint32, POINTER(Handle)),
+    "shm_array_fd": (c_int, Handle, POINTER(c_int)),
+    "shm_array_view": (c_int, Handle, POINTER(View)),
+    "shm_array_slice": (c_int, Handle, c_size_t, INTEGERS, INTEGERS, INTEGERS, POINTER(Handle)),
+    "shm_array_lock": (c_int, Handle, c_uint32, c_int64),
+    "shm_array_unlock": (c_int, Handle),
+    "shm_array_recover": (c_int, Handle),
+    "shm_array_resize": (c_int, Handle, c_uint64),
+    "shm_array_generation": (c_int, Handle, POINTER(c_uint64)),
+    "shm_array_stat": (c_int, Handle, POINTER(Stat)),
+    "shm_array_name": (c_char_p, Handle),
+    "shm_array_metadata": (c_char_p, Handle),
+    "shm_array_close": (None, Handle),
+    "shm_array_unlink": (c_int, c_char_p),
+    "shm_array_funlink": (c_int, Handle),
+    "shm_array_list": (c_int, POINTER(ListHandle)),
+    "shm_array_list_next": (c_int, ListHandle, POINTER(Entry)),
+    "shm_array_list_close": (None, ListHandle),
+    "shm_array_collect": (c_int, c_int64, POINTER(c_uint64)),
+    "shm_array_strerror": (c_char_p, c_int),
+    "shm_array_error_detail": (c_char_p,),
+    "shm_array_version": (c_char_p,),
+    "shm_array_abi_version": (c_uint32,),
+}
+
+
+def _declare():
+    for name, (result, *arguments) in FUNCTIONS.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise ImportError(
+                f"{library._name} has no function {name}: it is older than this package. Build it anew, or set "
+                "SHM_ARRAY_LIBRARY to the right one"
+            ) from None
+        function.restype = result
+        function.argtypes = arguments
+
+
+_declare()
+
+
+def version():
+    """The version of the C library that was loaded, such as "0.1.0"."""
+    return library.shm_array_version().decode()
+
+
+_EXCEPTION_OF = {
+    ERR_FORMAT: _errors.FormatError,
+    ERR_CORRUPT: _errors.CorruptError,
+    ERR_VERSION: _errors.VersionError,
+    ERR_DTYPE: _errors.DtypeError,
+    ERR_PANIC: _errors.InternalError,
+    errno.EINVAL: _errors.ArgumentError,
+    errno.EOWNERDEAD: _errors.OwnerDied,
+}
+
+
+def error(code, name=None):
+    """The exception for a code that a function has just returned on this thread."""
+    words = (library.shm_array_error_detail() or library.shm_array_strerror(code)).decode(errors="replace")
+    if code < 0:
+        return _EXCEPTION_OF.get(code, _errors.Error)(words)
+    return _EXCEPTION_OF.get(code, OSError)(code, words, name)
+
+
+def check(code, name=None):
+    """Raise what a nonzero return code stands for; `name` is the array's, where there is one."""
+    if code != 0:
+        raise error(code, name)

@@ -1,0 +1,389 @@
+"""Arrays in shared memory: making them, opening them, locking them.
+
+What a caller gets is an Array, a numpy array whose elements lie in the library's own mapping; _opened.py tells how the
+two live and end together.
+"""
+
+import collections
+import ctypes
+import errno
+import json
+import os
+
+import numpy as np
+
+from . import _dtype, _library
+from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
+from ._library import check, library
+from ._lock import acquire
+from ._opened import Opened, opened_of, still_open
+
+_OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
+_ORDER_FLAGS = {"C": 0, "F": _library.FORTRAN}
+_LIFETIME_FLAGS = {"until-unlinked": 0, "last-close": _library.LAST_CLOSE}
+_LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
+
+
+class Stat(
+    collections.namedtuple(
+        "Stat",
+        "id generation capacity_bytes file_bytes data_offset created creator_pid lifetime slots lock lock_pid "
+        "inconsistent attached pids",
+    )
+):
+    """What Array.stat() tells about an array, at one moment.
+
+    id              the segment's identity, 16 bytes; see `id` of open()
+    generation      how many exclusive locks have come to their end: writes that are complete
+    capacity_bytes  bytes that the elements may take before the array is full
+    file_bytes      bytes of the whole file, elements and management
+    data_offset     bytes from the file's start to the first element
+    created         seconds since 1970, as time.time()
+    creator_pid     the process that made the array
+    lifetime        "until-unlinked" or "last-close"
+    slots           how many processes can lock at the same time
+    lock            None, "exclusive" or "shared"
+    lock_pid        the process that holds it exclusively, or 0
+    inconsistent    True from the death of a writer until somebody recovers the array
+    attached        how many processes are known to use the array
+    pids            their numbers, 64 at most
+    """
+
+    __slots__ = ()
+
+
+class Entry(
+    collections.namedtuple(
+        "Entry", "name shape dtype itemsize file_bytes generation created id lifetime attached lock_pid"
+    )
+):
+    """One array in what list() returns: `attached` is True if a live process uses it, `dtype` numpy's text for it.
+
+    The rest means what it means in Stat.
+    """
+
+    __slots__ = ()
+
+
+def create(
+    name,
+    shape,
+    dtype=float,
+    order="C",
+    *,
+    fill=None,
+    lifetime="until-unlinked",
+    capacity=None,
+    metadata=None,
+    permissions=0o600,
+    slots=None,
+    untracked=False,
+    exist_ok=False,
+):
+    """Make a shared array, and return it, writable.
+
+    name         "temperature" or "shm://temperature": letters, digits, . _ -, for /dev/shm/temperature;
+                 "file:///data/x.npy" or a pathlib.Path: an ordinary file; None: no name, see Array.fileno()
+    shape        a number, or a sequence of up to 64 numbers (numpy 1: 32), in elements
+    dtype        anything that numpy takes for one, but for objects and StringDType
+    order        "C", last axis fastest, or "F", first axis fastest
+    fill         what every element starts as, as in numpy.full; None: all bytes zero. It is filled in while the array
+                 is locked; a process that opens it in that moment without locking sees zeros
+    lifetime     "until-unlinked", or "last-close": removed when the last user, in whatever process, has gone
+    capacity     room for growth: the length that the first axis (order "F": the last one) may grow to
+    metadata     whatever JSON can hold: units, axis names. Fixed from now on
+    permissions  mode bits of the file
+    slots        how many processes can lock at the same time (None: 256; at most 1023)
+    untracked    keep no file descriptor and allow no lock, for users with tens of thousands of arrays
+    exist_ok     open the array that is there already, if it has the same dtype, shape and order
+
+    Raises FileExistsError, DtypeError, ArgumentError, MemoryError or OSError (ENOSPC and the like, with the figures).
+    Nothing is left behind then.
+    """
+    # numpy's own reading of shape and dtype: "S" has one byte, and the axes of a subarray dtype go to the shape.
+    model = np.empty(0, dtype)
+    dtype, shape = model.dtype, as_shape(shape) + model.shape[1:]
+    text, tag = _dtype.to_text(dtype)
+    if fill is not None:
+        if exist_ok:
+            raise ValueError("fill and exist_ok together would overwrite the elements of an array that is in use")
+        fill = np.asarray(fill, dtype)
+        np.broadcast_to(fill, shape)  # refuses what does not fit, before anything is made
+    options = _library.Options(
+        size=ctypes.sizeof(_library.Options),
+        flags=one_of("order", order, _ORDER_FLAGS)
+        | one_of("lifetime", lifetime, _LIFETIME_FLAGS)
+        | (_library.UNTRACKED if untracked else 0)
+        | (_library.OR_OPEN if exist_ok else 0),
+        permissions=whole("permissions", permissions, 32),
+        capacity=whole("capacity", capacity or 0),
+        slots=whole("slots", slots or 0, 32),
+        metadata=None if metadata is None else json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode(),
+        dtype_tag=tag.encode() or None,
+    )
+    lengths = (ctypes.c_uint64 * len(shape))(*shape)
+    handle = _library.Handle()
+    check(
+        library.shm_array_create(as_name(name), text.encode(), len(shape), lengths, options, ctypes.byref(handle)),
+        name,
+    )
+    array = Array._over(handle)
+    if fill is not None:
+        try:
+            with array.lock():
+                array[...] = fill
+        except BaseException:
+            array.unlink()
+            raise
+    return array
+
+
+def open(name, mode="r", *, untracked=False, adopt=False, id=None):
+    """Open the array of that name, or an ordinary .npy file, and return it.
+
+    name       as for create(); "file:///data/x.npy" or a pathlib.Path may be any .npy file
+    mode       "r": read only, and nothing can make the elements writable; "r+": read and write, every process sees it;
+               "c": copy on write, what this process writes stays its own
+    untracked  as for create()
+    adopt      make an ordinary .npy file a shared and lockable array, still a valid .npy (mode "r+" only)
+    id         Stat.id of the array that is meant: OSError with ESTALE if the name belongs to another one by now
+
+    Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
+    """
+    flags = _open_flags(mode, untracked, adopt)
+    handle = _library.Handle()
+    if id is None:
+        code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
+    else:
+        if len(id) != 16:
+            raise ValueError(f"id has {len(id)} bytes, expected the 16 of Stat.id")
+        segment = (ctypes.c_uint8 * 16)(*id)
+        code = library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle))
+    check(code, name)
+    return Array._over(handle)
+
+
+def open_fd(fd, mode="r", *, untracked=False, adopt=False):
+    """Open the array behind a file descriptor, which stays the caller's: one inherited, or received over a socket."""
+    handle = _library.Handle()
+    check(library.shm_array_open_fd(fd, _open_flags(mode, untracked, adopt), ctypes.byref(handle)))
+    return Array._over(handle)
+
+
+def unlink(name):
+    """Remove a name: no process can open it any more; who has the array open keeps it until it closes it."""
+    check(library.shm_array_unlink(as_name(name)), name)
+
+
+def list():
+    """Every shared array with a POSIX shared-memory name that this user can look at, as a list of Entry."""
+    walk = _library.ListHandle()
+    check(library.shm_array_list(ctypes.byref(walk)))
+    entry = _library.Entry(size=ctypes.sizeof(_library.Entry))
+    found = []
+    while True:
+        code = library.shm_array_list_next(walk, ctypes.byref(entry))
+        if code == errno.ENODATA:
+            return found
+        check(code)
+        found.append(
+            Entry(
+                name=os.fsdecode(entry.name),
+                shape=tuple(entry.shape[: entry.ndim]),
+                dtype=entry.dtype.decode(),
+                itemsize=entry.itemsize,
+                file_bytes=entry.file_bytes,
+                generation=entry.generation,
+                created=entry.created_ns / 1e9,
+                id=bytes(entry.id),
+                lifetime=_lifetime(entry.flags),
+                attached=bool(entry.attached),
+                lock_pid=entry.lock_pid,
+            )
+        )
+
+
+def collect(minimum_age=None):
+    """Remove what crashed programs left behind, and return how many arrays that were.
+
+    These are the arrays of lifetime "last-close" that no live process uses. With a minimum age, in seconds, those of
+    lifetime "until-unlinked" go too, if nobody uses them and they are at least that old.
+    """
+    if minimum_age is not None and not minimum_age >= 0:
+        raise ValueError(f"minimum_age is {minimum_age}, expected seconds from 0 on, or None")
+    removed = ctypes.c_uint64()
+    age = -1 if minimum_age is None else nanoseconds(minimum_age)
+    check(library.shm_array_collect(age, ctypes.byref(removed)))
+    return removed.value
+
+
+class Array(np.ndarray):
+    """A numpy array whose elements lie in shared memory; made by create(), open() and open_fd().
+
+    It is an ndarray in every respect. Slices and other views of it are Arrays over the same memory; results of
+    arithmetic and of copy(), astype() and flatten() are plain ndarrays in private memory. The methods below work on
+    every view, and always mean the whole shared array: there is one lock, one name, one close().
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *args, **kwargs):
+        raise TypeError("an Array is made by shm_array.create(), or opened by shm_array.open()")
+
+    @classmethod
+    def _over(cls, handle):
+        """The Array of what a handle has open."""
+        view = _library.View(size=ctypes.sizeof(_library.View))
+        check(library.shm_array_view(handle, ctypes.byref(view)))
+        dtype = _dtype.from_text(view.dtype.decode(), view.dtype_tag.decode())
+        memory = np.asarray(Opened(handle, view))
+        shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
+        return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides)
+
+    # --- who it is
+
+    @property
+    def name(self):
+        """The name it was made or opened by, "" for one that has none."""
+        return opened_of(self).name
+
+    @property
+    def metadata(self):
+        """What was given as metadata when the array was made, or None."""
+        text = library.shm_array_metadata(still_open(self).handle)
+        return None if text is None else json.loads(text)
+
+    @property
+    def generation(self):
+        """How many exclusive locks have come to their end: it changes when somebody has written under the lock."""
+        value = ctypes.c_uint64()
+        check(library.shm_array_generation(still_open(self).handle, ctypes.byref(value)))
+        return value.value
+
+    def stat(self):
+        """Who uses the array, who holds its lock, how large it is: see Stat."""
+        got = still_open(self).stat()
+        return Stat(
+            id=bytes(got.id),
+            generation=got.generation,
+            capacity_bytes=got.capacity_bytes,
+            file_bytes=got.file_bytes,
+            data_offset=got.data_offset,
+            created=got.created_ns / 1e9,
+            creator_pid=got.creator_pid,
+            lifetime=_lifetime(got.flags),
+            slots=got.slots,
+            lock=_LOCK_NAMES[got.lock],
+            lock_pid=got.lock_pid,
+            inconsistent=bool(got.inconsistent),
+            attached=got.attached,
+            pids=tuple(got.pids[: min(got.attached, 64)]),
+        )
+
+    def fileno(self):
+        """A file descriptor of the array, for subprocess's pass_fds or for a socket; valid until close()."""
+        return still_open(self).fileno()
+
+    # --- the lock
+
+    def lock(self, timeout=None, *, repair=None):
+        """Take the lock for writing, and return the Held that gives it back: `with array.lock(): ...`.
+
+        timeout  seconds, or None to wait for ever; 0 only tries
+        repair   what to do if a process died while it was writing: a function that gets this array, with the lock
+                 held. When it returns, the elements count as whole again. If it raises, the lock is given back, the
+                 array stays marked, and the exception goes on. Held.owner_died tells later that it was called
+
+        Raises TimeoutError; OwnerDied, with the lock given back, if a process died while it was writing and there is
+        no `repair`; PermissionError if the array is not open for writing.
+
+        The lock belongs to the process, not to the thread: any thread may give it back, a second lock() in the same
+        process waits like any other, and a forked child holds none of its parent's locks.
+        """
+        return acquire(self, _library.EXCLUSIVE, timeout, repair)
+
+    exclusive = lock
+
+    def shared(self, timeout=None):
+        """Take the lock for reading, together with other readers: `with array.shared(): ...`.
+
+        Raises as lock() does; only a writer can repair an array, so that OwnerDied is always raised here.
+        """
+        return acquire(self, _library.SHARED, timeout, None)
+
+    def recover(self, repair=None, timeout=None):
+        """After OwnerDied: take the lock for writing, call `repair` with this array, and declare the elements whole.
+
+        Without a `repair`, they are declared whole as they are. Where nobody has died, nothing happens.
+        """
+        self.lock(timeout, repair=repair or (lambda array: None)).release()
+
+    # --- its end
+
+    def unlink(self):
+        """Remove the array's name, also after close(); OSError with ESTALE if the name is another array's by now."""
+        opened = opened_of(self)
+        check(library.shm_array_funlink(opened.handle), opened.name)
+
+    def close(self):
+        """Give back every lock that was taken through this array, and be done with other processes.
+
+        The elements stay where they are for as long as this array or a view of it exists, so that nothing can crash;
+        a last-close array is removed when they have gone too. Of what the class adds to ndarray, only `name`,
+        unlink() and close() itself work from now on; the rest raises ValueError.
+        """
+        opened_of(self).close()
+
+    @property
+    def closed(self):
+        """True after close(), on this array and on all views of it."""
+        return opened_of(self).closed
+
+    def __enter__(self):
+        still_open(self)
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    # --- plain ndarrays, for whatever no longer lies in the shared memory
+
+    def __array_wrap__(self, array, context=None, return_scalar=None):
+        if array is self:  # the target of an in-place operation
+            return self
+        if return_scalar is None:  # numpy 1 does not say
+            return_scalar = array.ndim == 0
+        return array[()] if return_scalar else array.view(np.ndarray)
+
+    def astype(self, *args, **kwargs):
+        plain = np.asarray(self)
+        result = plain.astype(*args, **kwargs)
+        return self if result is plain else result
+
+    def flatten(self, order="C"):
+        return np.asarray(self).flatten(order)
+
+    def copy(self, order="C"):
+        return np.asarray(self).copy(order)
+
+    def __copy__(self):
+        return np.asarray(self).__copy__()
+
+    def __deepcopy__(self, memo):
+        return np.asarray(self).__deepcopy__(memo)
+
+    def __reduce__(self):
+        return np.asarray(self).__reduce__()
+
+    def __reduce_ex__(self, protocol):
+        return np.asarray(self).__reduce_ex__(protocol)
+
+
+def _open_flags(mode, untracked, adopt):
+    return (
+        one_of("mode", mode, _OPEN_FLAGS) | (_library.UNTRACKED if untracked else 0) | (_library.ADOPT if adopt else 0)
+    )
+
+
+def _lifetime(flags):
+    return "last-close" if flags & _library.LAST_CLOSE else "until-unlinked"

@@ -1,0 +1,85 @@
+//! What one handle holds of its array's lock.
+//!
+//! A forked child has a copy of its parent's handles, and holds nothing through them: what is written here
+//! carries the epoch of the process that wrote it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::os::process;
+use crate::sync::rwlock::Mode;
+
+/// High half: epoch; low half: EXCLUSIVE, or the number of shared holds.
+#[derive(Debug, Default)]
+pub(super) struct Hold(AtomicU64);
+
+const EXCLUSIVE: u64 = 1 << 31;
+const HOLDS: u64 = u32::MAX as u64;
+
+impl Hold {
+    fn epoch() -> u64 {
+        process::epoch() << 32
+    }
+
+    /// What is held in this process.
+    fn load(&self) -> u64 {
+        let hold = self.0.load(Ordering::Acquire);
+        if hold & !HOLDS == Hold::epoch() { hold & HOLDS } else { 0 }
+    }
+
+    /// The lock was taken through this handle.
+    pub fn add(&self, mode: Mode) {
+        match mode {
+            // Nobody else can hold it now, through this handle or another.
+            Mode::Exclusive => self.0.store(Hold::epoch() | EXCLUSIVE, Ordering::Release),
+            Mode::Shared => while !self.exchange(|held| Some(held + 1)).1 {},
+        }
+    }
+
+    /// Take back one hold, if there is one: the caller then releases the lock.
+    pub fn take(&self) -> Option<Mode> {
+        loop {
+            let (before, done) = self.exchange(|held| match held {
+                0 => None,
+                EXCLUSIVE => Some(0),
+                shared => Some(shared - 1),
+            });
+            match (before, done) {
+                (0, _) => return None,
+                (EXCLUSIVE, true) => return Some(Mode::Exclusive),
+                (_, true) => return Some(Mode::Shared),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether this handle holds the lock exclusively.
+    pub fn is_exclusive(&self) -> bool {
+        self.load() == EXCLUSIVE
+    }
+
+    /// What was held, and whether it could be changed.
+    fn exchange(&self, change: impl FnOnce(u64) -> Option<u64>) -> (u64, bool) {
+        let raw = self.0.load(Ordering::Acquire);
+        let held = if raw & !HOLDS == Hold::epoch() { raw & HOLDS } else { 0 };
+        let Some(after) = change(held) else { return (held, false) };
+        let done = self.0.compare_exchange(raw, Hold::epoch() | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        (held, done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_are_counted() {
+        let hold = Hold::default();
+        assert_eq!(hold.take(), None);
+        hold.add(Mode::Shared);
+        hold.add(Mode::Shared);
+        assert_eq!((hold.take(), hold.take(), hold.take()), (Some(Mode::Shared), Some(Mode::Shared), None));
+        hold.add(Mode::Exclusive);
+        assert!(hold.is_exclusive());
+        assert_eq!((hold.take(), hold.take()), (Some(Mode::Exclusive), None));
+    }
+}

@@ -1,0 +1,500 @@
+//! The array: a typed, shaped, lockable window on a segment.
+
+pub mod dtype;
+mod hold;
+pub mod options;
+pub mod stat;
+pub mod view;
+
+use std::ffi::CString;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::time::Duration;
+
+use crate::error::{Code, Context, Errno, Error, Result};
+use crate::os::file;
+use crate::os::memory::Bytes;
+use crate::os::name::Place;
+use crate::os::time::Timeout;
+use crate::segment::adopt::adopt;
+use crate::segment::create::{Blueprint, create};
+use crate::segment::directory::{self, Entry};
+use crate::segment::examine::{Contents, OrdinaryFile};
+use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, lifetime, origin};
+use crate::segment::{Access, Segment, npy, open, remove};
+use crate::sync::rwlock::{self, Acquired, Mode};
+
+use dtype::Dtype;
+use hold::Hold;
+use options::{OpenFlags, Options};
+use stat::Stat;
+use view::{Geometry, Slice, View};
+
+/// One handle on an opened array. Handles made by [`Array::slice`] share its mapping, which lives as long as any.
+#[derive(Debug)]
+pub struct Array {
+    opened: Arc<Opened>,
+    /// A part of the array; `None`: all of it, as large as it is now.
+    window: Option<Geometry>,
+    hold: Hold,
+}
+
+/// What the handles over one mapping share.
+#[derive(Debug)]
+struct Opened {
+    segment: Segment,
+    dtype: Dtype,
+    /// Of an ordinary .npy file; a shared segment's can change.
+    ordinary: Option<Layout>,
+    texts: Texts,
+}
+
+/// For callers who want a NUL at the end.
+#[derive(Debug)]
+struct Texts {
+    name: CString,
+    dtype: CString,
+    tag: CString,
+    metadata: Option<CString>,
+}
+
+impl Array {
+    /// Make an array of zeros and give it a name; `None` for anonymous memory.
+    pub fn create(name: Option<&str>, dtype: &str, shape: &[u64], options: &Options) -> Result<Array> {
+        let place = Place::parse(name)?;
+        let plan = Plan::new(dtype, shape, options)?;
+        if !options.or_open {
+            return plan.build(&place, options);
+        }
+        loop {
+            match Array::open_place(&place, OpenFlags { untracked: options.untracked, ..Access::Write.into() }) {
+                Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options) {
+                    Err(error) if error.is(Errno::EEXIST) => continue,
+                    done => return done,
+                },
+                Ok(array) => return plan.require_same(array),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Open by name.
+    pub fn open(name: &str, flags: impl Into<OpenFlags>) -> Result<Array> {
+        Array::open_place(&Place::parse(Some(name))?, flags.into())
+    }
+
+    /// Open by name, but only the segment with this id: ESTALE where the name is another's by now.
+    pub fn open_id(name: &str, flags: impl Into<OpenFlags>, id: &[u8; 16]) -> Result<Array> {
+        let array = Array::open(name, flags)?;
+        match array.segment().contents() {
+            Contents::Shared(description) if description.header.id == *id => Ok(array),
+            _ => Err(Error::os(
+                Errno::ESTALE,
+                format!("{} is another array by now: the one that was meant has been unlinked", array.segment().place()),
+            )),
+        }
+    }
+
+    /// Open what a descriptor stands for; the caller keeps the descriptor.
+    pub fn open_fd(fd: BorrowedFd<'_>, flags: impl Into<OpenFlags>) -> Result<Array> {
+        let flags = flags.into();
+        if flags.adopt {
+            return Err(Error::invalid("only a file with a name can be adopted: open it by name"));
+        }
+        Array::over(open::open_fd(fd, flags.access)?, flags.untracked)
+    }
+
+    fn open_place(place: &Place, flags: OpenFlags) -> Result<Array> {
+        if !flags.adopt {
+            return Array::over(open::open(place, flags.access)?, flags.untracked);
+        }
+        if flags.access != Access::Write {
+            return Err(Error::invalid("SHM_ARRAY_ADOPT goes with SHM_ARRAY_WRITE"));
+        }
+        let found = Array::over(open::open(place, Access::Read)?, false)?;
+        if let (Contents::Ordinary(file), Some(layout)) = (found.segment().contents(), &found.opened.ordinary) {
+            let capacity_bytes = found.view()?.nbytes;
+            let blueprint = Blueprint {
+                front: &[],
+                data_offset: file.front.data_offset,
+                layout: *layout,
+                capacity_bytes,
+                dtype: found.opened.dtype.descr(),
+                tag: "",
+                metadata: "",
+                slots: DEFAULT_SLOTS,
+                lifetime: lifetime::UNTIL_UNLINKED,
+                origin: origin::ADOPTED,
+            };
+            adopt(place, found.segment().id(), &blueprint)?;
+        }
+        Array::over(open::open(place, Access::Write)?, flags.untracked)
+    }
+
+    /// What opening found, understood as an array.
+    fn over(mut segment: Segment, untracked: bool) -> Result<Array> {
+        let place = segment.place().clone();
+        let about = |error: Error| Error::new(error.code(), format!("{place}: {}", error.detail()));
+        let (dtype, ordinary, metadata, front_stale) = match segment.contents() {
+            Contents::Shared(description) => {
+                let mut dtype = Dtype::parse(&description.dtype).map_err(about)?;
+                if !description.tag.is_empty() {
+                    dtype = dtype.with_tag(&description.tag).map_err(about)?;
+                }
+                if dtype.itemsize() != description.layout.itemsize {
+                    return Err(about(Error::new(Code::Corrupt, "the size of an element contradicts its dtype")));
+                }
+                (dtype, None, description.metadata.clone(), description.front_stale)
+            }
+            Contents::Ordinary(file) => {
+                let dtype = Dtype::parse(&file.front.descr).map_err(about)?;
+                let layout = ordinary_layout(file, &dtype).map_err(about)?;
+                (dtype, Some(layout), String::new(), false)
+            }
+        };
+        if untracked {
+            segment.untrack();
+        }
+        let text = |text: &str| CString::new(text).unwrap_or_default();
+        let texts = Texts {
+            name: text(&segment.place().name()),
+            dtype: text(dtype.descr()),
+            tag: text(dtype.tag()),
+            metadata: (!metadata.is_empty()).then(|| text(&metadata)),
+        };
+        let opened = Arc::new(Opened { segment, dtype, ordinary, texts });
+        let array = Array { opened, window: None, hold: Hold::default() };
+        if front_stale && array.segment().access() == Access::Write && !untracked {
+            array.finish_interrupted_resize();
+        }
+        Ok(array)
+    }
+
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.opened.segment
+    }
+
+    /// The layout of the whole array as it is now.
+    fn layout(&self) -> Result<Layout> {
+        match (&self.opened.ordinary, self.segment().control()) {
+            (None, Some(control)) => {
+                let (_, layout) = control.layout()?;
+                if layout.itemsize == self.opened.dtype.itemsize() {
+                    return Ok(layout);
+                }
+                Err(Error::new(Code::Corrupt, "the layout record is damaged: another size of an element"))
+            }
+            (Some(layout), _) => Ok(*layout),
+            (None, None) => Err(Error::new(Code::Corrupt, "neither a layout record nor a .npy header")),
+        }
+    }
+
+    fn geometry(&self) -> Result<Geometry> {
+        match self.window {
+            Some(window) => Ok(window),
+            None => self.layout().map(|layout| Geometry {
+                offset: 0,
+                ndim: layout.ndim as usize,
+                shape: layout.shape,
+                strides: layout.strides,
+            }),
+        }
+    }
+
+    /// Where the elements lie, now: after another process's resize ask again.
+    pub fn view(&self) -> Result<View> {
+        let segment = self.segment();
+        let (data_offset, is_shared) = match segment.contents() {
+            Contents::Shared(description) => (description.header.data_offset, true),
+            Contents::Ordinary(file) => (file.front.data_offset, false),
+        };
+        let start = segment.start().wrapping_add(data_offset as usize);
+        let dtype = &self.opened.dtype;
+        let mut view = View::new(start, self.geometry()?, dtype.itemsize(), dtype.alignment());
+        view.writable = segment.access() != Access::Read;
+        view.shared = is_shared && segment.access() != Access::CopyOnWrite;
+        Ok(view)
+    }
+
+    /// Another handle on the same mapping: on a part of it, by a slice for each of the leading axes. No copy.
+    pub fn slice(&self, slices: &[Slice]) -> Result<Array> {
+        let window = if slices.is_empty() { self.window } else { Some(self.geometry()?.sliced(slices)?) };
+        Ok(Array { opened: self.opened.clone(), window, hold: Hold::default() })
+    }
+
+    /// Take the lock. It belongs to this handle: any thread may release it through the same one.
+    #[inline]
+    pub fn lock(&self, mode: Mode, timeout: Timeout) -> Result<Acquired> {
+        let acquired = rwlock::lock(self.segment().attachment()?, mode, timeout)?;
+        self.hold.add(mode);
+        Ok(acquired)
+    }
+
+    /// Release what this handle holds; EPERM where it holds nothing.
+    #[inline]
+    pub fn unlock(&self) -> Result<()> {
+        match self.hold.take() {
+            Some(mode) => rwlock::unlock(self.segment().attachment()?, mode),
+            None => Err(Error::os(
+                Errno::EPERM,
+                "this handle does not hold the lock: unlock through the handle that locked, in the process that locked",
+            )),
+        }
+    }
+
+    /// Declare the elements repaired after a holder died.
+    pub fn recover(&self) -> Result<()> {
+        self.require_exclusive("recover")?;
+        let attachment = self.segment().attachment()?;
+        if attachment.words().front_stale.load(Relaxed) != 0 {
+            self.write_front(&self.layout()?)?;
+        }
+        rwlock::recover(attachment);
+        Ok(())
+    }
+
+    fn require_exclusive(&self, what: &str) -> Result<()> {
+        if self.hold.is_exclusive() {
+            return Ok(());
+        }
+        self.segment().description()?;
+        Err(Error::os(
+            Errno::EPERM,
+            format!("to {what} an array, lock it through this handle with SHM_ARRAY_EXCLUSIVE first"),
+        ))
+    }
+
+    /// Another length of the growing axis, within the capacity. Existing elements stay where they are.
+    pub fn resize(&self, length: u64) -> Result<()> {
+        self.require_exclusive("resize")?;
+        let layout = self.layout()?;
+        let description = self.segment().description()?;
+        if description.header.origin & origin::ADOPTED != 0 {
+            return Err(Error::os(Errno::EOPNOTSUPP, "an adopted .npy file cannot be resized: copy it into a new array"));
+        }
+        if layout.growing_axis().is_none() {
+            return Err(Error::invalid("an array without dimensions cannot be resized"));
+        }
+        if length > layout.capacity {
+            return Err(Error::os(
+                Errno::ENOSPC,
+                format!(
+                    "length {length} is beyond the capacity of {} that the array was created with: create it with more",
+                    layout.capacity
+                ),
+            ));
+        }
+        let layout = layout.resized(length);
+        let attachment = self.segment().attachment()?;
+        attachment.words().front_stale.store(1, Relaxed);
+        attachment.control().replace_layout(&layout);
+        self.write_front(&layout)
+    }
+
+    /// Make the .npy header agree with the layout record. The caller holds the exclusive lock.
+    fn write_front(&self, layout: &Layout) -> Result<()> {
+        let description = self.segment().description()?;
+        let len = description.header.data_offset as usize;
+        let front = npy::render(self.opened.dtype.descr(), layout.fortran == 1, layout.shape(), len)?;
+        let attachment = self.segment().attachment()?;
+        file::write_at(attachment.file(), &front, 0).context(|| "cannot write the .npy header".into())?;
+        attachment.words().front_stale.store(0, Relaxed);
+        Ok(())
+    }
+
+    /// A resizer died between layout and header. Whoever holds the lock now does it, or the next who opens.
+    fn finish_interrupted_resize(&self) {
+        let taken = self.lock(Mode::Exclusive, Timeout::Try);
+        if taken.is_ok() {
+            let _ = self.layout().and_then(|layout| self.write_front(&layout));
+            let _ = self.unlock();
+        }
+    }
+
+    /// Completed writes (exclusive locks).
+    pub fn generation(&self) -> Result<u64> {
+        self.segment().description()?;
+        Ok(self.segment().control().map_or(0, |control| control.words().ended.load(Acquire)))
+    }
+
+    /// Who is attached, who locks, how large it is.
+    pub fn stat(&self) -> Result<Stat> {
+        stat::stat(self)
+    }
+
+    /// A descriptor for another process: whoever has it can open the array.
+    pub fn fd(&self) -> Result<OwnedFd> {
+        let Some(fd) = self.segment().file() else {
+            return Err(Error::os(
+                Errno::EOPNOTSUPP,
+                "the array was opened with SHM_ARRAY_UNTRACKED, which keeps no descriptor: open it without",
+            ));
+        };
+        file::duplicate(fd)
+    }
+
+    /// Unlink this array's name; ESTALE where it is another segment's by now.
+    pub fn unlink(&self) -> Result<()> {
+        remove::unlink(self.segment().place(), Some(self.segment().id()))
+    }
+
+    /// As `open` takes it; empty for anonymous memory.
+    pub fn name(&self) -> &std::ffi::CStr {
+        &self.opened.texts.name
+    }
+
+    /// numpy's text for the type of the elements.
+    pub fn dtype(&self) -> &std::ffi::CStr {
+        &self.opened.texts.dtype
+    }
+
+    /// Name of an extension dtype, or empty.
+    pub fn dtype_tag(&self) -> &std::ffi::CStr {
+        &self.opened.texts.tag
+    }
+
+    /// The creator's JSON.
+    pub fn metadata(&self) -> Option<&std::ffi::CStr> {
+        self.opened.texts.metadata.as_deref()
+    }
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        while self.unlock().is_ok() {}
+    }
+}
+
+/// Unlink by name, whoever uses the array: they keep what they have.
+pub fn unlink(name: &str) -> Result<()> {
+    remove::unlink(&Place::parse(Some(name))?, None)
+}
+
+/// All arrays with a shared-memory name that this user may read.
+pub fn list() -> Result<Vec<Entry>> {
+    directory::list()
+}
+
+/// Remove last-close arrays that no live process uses, and persistent ones created that long ago; how many went.
+pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
+    directory::collect(persistent_after)
+}
+
+fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
+    let front = &file.front;
+    if front.shape.len() > MAX_NDIM {
+        return Err(Error::new(Code::Corrupt, format!("{} dimensions; at most {MAX_NDIM} are allowed", front.shape.len())));
+    }
+    let mut layout = Layout::new(dtype.itemsize(), &front.shape, front.fortran, 1);
+    layout.capacity = layout.growing_axis().map_or(1, |axis| layout.shape[axis]);
+    let layout = Layout::new(dtype.itemsize(), &front.shape, front.fortran, layout.capacity);
+    let end = layout.bytes_for(layout.capacity).and_then(|bytes| bytes.checked_add(front.data_offset));
+    let Some(end) = end.filter(|end| *end <= file.len) else {
+        return Err(Error::new(
+            Code::Corrupt,
+            format!("the header promises more elements than the file's {} hold: it was cut short", Bytes(file.len)),
+        ));
+    };
+    // Segments begin their elements at a whole page, which other writers of .npy files do not.
+    if front.data_offset.is_multiple_of(PAGE) && end != file.len && !file.half_adopted {
+        return Err(Error::new(Code::Corrupt, "it was a shared array: its control block is cut off or overwritten"));
+    }
+    Ok(layout)
+}
+
+/// Arguments of `create`, checked before anything is made.
+struct Plan {
+    dtype: Dtype,
+    layout: Layout,
+    front: Vec<u8>,
+    capacity_bytes: u64,
+    slots: u32,
+    permissions: u32,
+}
+
+impl Plan {
+    fn new(dtype: &str, shape: &[u64], options: &Options) -> Result<Plan> {
+        let mut dtype = Dtype::parse(dtype)?;
+        if let Some(tag) = options.dtype_tag.filter(|tag| !tag.is_empty()) {
+            dtype = dtype.with_tag(tag)?;
+        }
+        if shape.len() > MAX_NDIM {
+            return Err(Error::invalid(format!("{} dimensions; at most {MAX_NDIM} are allowed", shape.len())));
+        }
+        let growing = if options.fortran { shape.last() } else { shape.first() };
+        let length = growing.copied().unwrap_or(1);
+        let capacity = if options.capacity == 0 { length } else { options.capacity };
+        if capacity < length || (shape.is_empty() && capacity > 1) {
+            return Err(Error::invalid(format!(
+                "capacity {capacity} is not at least the growing axis's length of {length}{}",
+                if shape.is_empty() { ", and an array without dimensions cannot grow" } else { "" }
+            )));
+        }
+        let layout = Layout::new(dtype.itemsize(), shape, options.fortran, capacity);
+        // As numpy does, count axes of length 0 as 1: every stride must be a number.
+        let whole = shape.iter().map(|len| (*len).max(1)).try_fold(dtype.itemsize(), u64::checked_mul);
+        let capacity_bytes = layout.bytes_for(capacity).filter(|bytes| *bytes <= i64::MAX as u64);
+        let (Some(capacity_bytes), Some(_)) = (capacity_bytes, whole.filter(|bytes| *bytes <= i64::MAX as u64)) else {
+            return Err(Error::os(
+                Errno::EOVERFLOW,
+                format!(
+                    "shape {shape:?} with {} bytes for each element and capacity {capacity} is more than 2^63 bytes",
+                    dtype.itemsize()
+                ),
+            ));
+        };
+        if options.slots > MAX_SLOTS {
+            return Err(Error::invalid(format!("{} slots; at most {MAX_SLOTS} are allowed", options.slots)));
+        }
+        if options.permissions & !0o777 != 0 {
+            return Err(Error::invalid(format!("permissions {:#o} have bits beyond 0777", options.permissions)));
+        }
+        if let Some(metadata) = options.metadata.filter(|text| !text.is_empty()) {
+            serde_json::from_str::<serde_json::Value>(metadata)
+                .map_err(|error| Error::invalid(format!("the metadata are not JSON: {error}")))?;
+        }
+        let front = npy::render(dtype.descr(), options.fortran, shape, npy::room(dtype.descr())?)?;
+        let slots = if options.slots == 0 { DEFAULT_SLOTS } else { options.slots };
+        let permissions = if options.permissions == 0 { 0o600 } else { options.permissions };
+        Ok(Plan { dtype, layout, front, capacity_bytes, slots, permissions })
+    }
+
+    fn build(&self, place: &Place, options: &Options) -> Result<Array> {
+        let blueprint = Blueprint {
+            front: &self.front,
+            data_offset: self.front.len() as u64,
+            layout: self.layout,
+            capacity_bytes: self.capacity_bytes,
+            dtype: self.dtype.descr(),
+            tag: self.dtype.tag(),
+            metadata: options.metadata.unwrap_or_default(),
+            slots: self.slots,
+            lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
+            origin: 0,
+        };
+        Array::over(create(place, &blueprint, self.permissions)?, options.untracked)
+    }
+
+    /// What exists must be what would have been made.
+    fn require_same(&self, array: Array) -> Result<Array> {
+        let layout = array.layout()?;
+        let same = array.opened.dtype == self.dtype
+            && layout.shape() == self.layout.shape()
+            && layout.fortran == self.layout.fortran;
+        if same {
+            return Ok(array);
+        }
+        Err(Error::os(
+            Errno::EEXIST,
+            format!(
+                "{} exists with dtype {} and shape {:?}, not with dtype {} and shape {:?}: open it as it is, or unlink it",
+                array.segment().place(),
+                array.opened.dtype.descr(),
+                layout.shape(),
+                self.dtype.descr(),
+                self.layout.shape()
+            ),
+        ))
+    }
+}

@@ -1,0 +1,43 @@
+//! What a caller may ask for when creating or opening.
+
+use crate::segment::Access;
+
+/// How to create; the default is what most callers want.
+#[derive(Clone, Debug, Default)]
+pub struct Options<'a> {
+    /// First axis fastest, as Fortran and MATLAB have it.
+    pub fortran: bool,
+    /// Remove the array when its last user closes it.
+    pub last_close: bool,
+    /// Open the array if one of that name, dtype, shape and order exists.
+    pub or_open: bool,
+    /// Keep no descriptor, and have no lock.
+    pub untracked: bool,
+    /// The file's permission bits; 0: 0600.
+    pub permissions: u32,
+    /// Length of the growing axis to keep room for; 0: as the shape says.
+    pub capacity: u64,
+    /// How many processes can lock at the same time; 0: 256.
+    pub slots: u32,
+    /// Anything, as JSON.
+    pub metadata: Option<&'a str>,
+    /// Name of an extension dtype, such as "bfloat16".
+    pub dtype_tag: Option<&'a str>,
+}
+
+/// How to open.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenFlags {
+    /// What to do with the elements.
+    pub access: Access,
+    /// Keep no descriptor, and have no lock.
+    pub untracked: bool,
+    /// Make a shared array of an ordinary .npy file.
+    pub adopt: bool,
+}
+
+impl From<Access> for OpenFlags {
+    fn from(access: Access) -> OpenFlags {
+        OpenFlags { access, untracked: false, adopt: false }
+    }
+}

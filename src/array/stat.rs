@@ -1,0 +1,98 @@
+//! What is going on at an array: for people and monitors. Nothing is decided by it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::error::Result;
+use crate::os::process;
+use crate::segment::attachment::Identity;
+use crate::segment::directory::Watch;
+use crate::segment::format::origin;
+use crate::sync::rwlock::{INCONSISTENT, Mode};
+
+use super::Array;
+
+/// A moment in the life of an array.
+#[derive(Clone, Debug)]
+pub struct Stat {
+    /// The segment's random id.
+    pub id: [u8; 16],
+    /// Completed exclusive locks.
+    pub generation: u64,
+    /// From the file's start to the elements, in bytes.
+    pub data_offset: u64,
+    /// Bytes that the elements may take.
+    pub capacity_bytes: u64,
+    /// Bytes of the whole file.
+    pub file_bytes: u64,
+    /// CLOCK_REALTIME, nanoseconds.
+    pub created_ns: i64,
+    /// Who made it, in its own PID namespace.
+    pub creator_pid: u32,
+    /// Removed when its last user closes it.
+    pub last_close: bool,
+    /// First axis fastest.
+    pub fortran: bool,
+    /// It was an ordinary .npy file once.
+    pub adopted: bool,
+    /// Length of the slot table.
+    pub slots: u32,
+    /// How the lock is held by the living.
+    pub lock: Option<Mode>,
+    /// The live exclusive holder; 0: none.
+    pub lock_pid: u32,
+    /// A holder died while writing, and nobody has recovered since.
+    pub inconsistent: bool,
+    /// Processes known to be attached: those that map the file, as far as /proc shows them, and those that lock.
+    pub pids: Vec<u32>,
+}
+
+pub(super) fn stat(array: &Array) -> Result<Stat> {
+    let segment = array.segment();
+    let description = segment.description()?;
+    let (header, layout) = (&description.header, array.layout()?);
+    let control = segment.control().expect("a shared segment has a control block");
+    let words = control.words();
+    let word = words.lock.load(Relaxed);
+    // A description of its own, or the segment's: neither holds a slot's lock.
+    let watch = Watch::new(segment);
+    let alive = |identity: Identity| -> Option<u32> {
+        let slot = control.slot(identity.slot()?)?;
+        let pid = slot.pid.load(Relaxed);
+        (identity == Identity::of_slot(identity.slot()?, slot.incarnation.load(Relaxed)) && watch.has_slot(identity))
+            .then_some(pid)
+    };
+    let mut lockers = Vec::new();
+    let mut shared = false;
+    for index in 0..control.slots() {
+        let Some(slot) = control.slot(index).filter(|slot| slot.pid.load(Relaxed) != 0) else { continue };
+        let identity = Identity::of_slot(index, slot.incarnation.load(Relaxed));
+        if let Some(pid) = alive(identity) {
+            shared |= slot.shared.load(Relaxed) as u32 != 0;
+            if slot.pid_namespace.load(Relaxed) == process::pid_namespace() {
+                lockers.push(pid);
+            }
+        }
+    }
+    let lock_pid = Identity::from_word(word).and_then(alive).unwrap_or(0);
+    let mut pids = process::who_maps(segment.id());
+    pids.extend(lockers);
+    pids.sort_unstable();
+    pids.dedup();
+    Ok(Stat {
+        id: header.id,
+        generation: words.ended.load(Relaxed),
+        data_offset: header.data_offset,
+        capacity_bytes: header.capacity_bytes,
+        file_bytes: description.trailer.file_len,
+        created_ns: header.created_ns,
+        creator_pid: header.creator_pid,
+        last_close: description.is_last_close(),
+        fortran: layout.fortran == 1,
+        adopted: header.origin & origin::ADOPTED != 0,
+        slots: header.slots,
+        lock: if lock_pid != 0 { Some(Mode::Exclusive) } else { shared.then_some(Mode::Shared) },
+        lock_pid,
+        inconsistent: word & INCONSISTENT != 0,
+        pids,
+    })
+}

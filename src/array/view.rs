@@ -1,0 +1,170 @@
+//! Where the elements lie: numpy's shapes, strides and slices.
+
+use crate::error::{Error, Result};
+use crate::segment::format::MAX_NDIM;
+
+/// Memory as an array: everything inline, so that only `data` points anywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The first element. Valid while an [`super::Array`] over the same mapping lives.
+    pub data: *mut u8,
+    /// Bytes of one element.
+    pub itemsize: u64,
+    /// Elements.
+    pub count: u64,
+    /// Bytes of all elements.
+    pub nbytes: u64,
+    /// The last axis is the fastest, without gaps.
+    pub c_contiguous: bool,
+    /// The first axis is the fastest, without gaps.
+    pub f_contiguous: bool,
+    /// Each element lies as its type wants it.
+    pub aligned: bool,
+    /// The elements may be written.
+    pub writable: bool,
+    /// Other processes see what is written.
+    pub shared: bool,
+    geometry: Geometry,
+}
+
+impl View {
+    pub(super) fn new(start: *mut u8, geometry: Geometry, itemsize: u64, alignment: u64) -> View {
+        let data = start.wrapping_offset(geometry.offset as isize);
+        let count = geometry.count();
+        View {
+            data,
+            itemsize,
+            count,
+            nbytes: count * itemsize,
+            c_contiguous: geometry.is_contiguous(itemsize, false),
+            f_contiguous: geometry.is_contiguous(itemsize, true),
+            aligned: geometry.is_aligned(data as u64, alignment),
+            writable: false,
+            shared: false,
+            geometry,
+        }
+    }
+
+    /// Elements along each axis.
+    pub fn shape(&self) -> &[u64] {
+        &self.geometry.shape[..self.geometry.ndim]
+    }
+
+    /// Bytes from one element to the next along each axis.
+    pub fn strides(&self) -> &[i64] {
+        &self.geometry.strides[..self.geometry.ndim]
+    }
+}
+
+/// A slice of one axis, as Python writes it: `start:stop:step`, each of which may be left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slice {
+    /// The first index.
+    pub start: Option<i64>,
+    /// The index before which to stop.
+    pub stop: Option<i64>,
+    /// From one index to the next; not 0.
+    pub step: Option<i64>,
+}
+
+impl Slice {
+    /// The first index and the number of indices along an axis of this length.
+    fn indices(self, axis: usize, len: u64) -> Result<(i64, u64, i64)> {
+        let step = self.step.unwrap_or(1);
+        if step == 0 {
+            return Err(Error::invalid(format!("the slice of axis {axis} has step 0: any other step will do")));
+        }
+        let len = i128::from(len);
+        // Where a slice may begin and end, for either direction.
+        let (lowest, highest) = if step < 0 { (-1, len - 1) } else { (0, len) };
+        let place = |index: i64| {
+            let index = i128::from(index);
+            (if index < 0 { index + len } else { index }).clamp(lowest, highest)
+        };
+        let (first, end) = if step < 0 { (highest, lowest) } else { (lowest, highest) };
+        let start = self.start.map_or(first, place);
+        let stop = self.stop.map_or(end, place);
+        let span = if step < 0 { start - stop } else { stop - start };
+        let count = if span <= 0 { 0 } else { (span - 1) / i128::from(step).abs() + 1 };
+        Ok((if count == 0 { 0 } else { start as i64 }, count as u64, step))
+    }
+}
+
+/// Shape and strides over the elements of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometry {
+    /// From the segment's first element, in bytes.
+    pub offset: i64,
+    pub ndim: usize,
+    pub shape: [u64; MAX_NDIM],
+    pub strides: [i64; MAX_NDIM],
+}
+
+impl Geometry {
+    /// A part of it, by a slice for each of the leading axes.
+    pub fn sliced(mut self, slices: &[Slice]) -> Result<Geometry> {
+        if slices.len() > self.ndim {
+            return Err(Error::invalid(format!("{} slices for an array of {} dimensions", slices.len(), self.ndim)));
+        }
+        for (axis, slice) in slices.iter().enumerate() {
+            let (start, count, step) = slice.indices(axis, self.shape[axis])?;
+            // Within the elements; for an axis of at most one element the step may be anything.
+            self.offset += start * self.strides[axis];
+            self.strides[axis] = self.strides[axis].saturating_mul(step);
+            self.shape[axis] = count;
+        }
+        Ok(self)
+    }
+
+    fn shape(&self) -> &[u64] {
+        &self.shape[..self.ndim]
+    }
+
+    fn count(&self) -> u64 {
+        if self.shape().contains(&0) { 0 } else { self.shape().iter().product() }
+    }
+
+    /// numpy's rule: axes of length 1 may have any stride, and arrays without elements are contiguous both ways.
+    fn is_contiguous(&self, itemsize: u64, fortran: bool) -> bool {
+        let mut expected = itemsize;
+        let axes = (0..self.ndim).map(|i| if fortran { i } else { self.ndim - 1 - i });
+        let fits = |axis: usize| {
+            let fits = self.shape[axis] == 1 || self.strides[axis] == expected as i64;
+            expected = expected.saturating_mul(self.shape[axis]);
+            fits
+        };
+        self.count() == 0 || axes.map(fits).fold(true, |all, fits| all && fits)
+    }
+
+    fn is_aligned(&self, address: u64, alignment: u64) -> bool {
+        let alignment = alignment.max(1);
+        let steps = (0..self.ndim).filter(|axis| self.shape[*axis] > 1).map(|axis| self.strides[axis].unsigned_abs());
+        address.is_multiple_of(alignment) && steps.fold(true, |all, step| all && step.is_multiple_of(alignment))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indices(start: i64, stop: i64, step: i64, len: u64) -> (i64, u64) {
+        let given = |n: i64| (n != i64::MIN).then_some(n);
+        let slice = Slice { start: given(start), stop: given(stop), step: given(step) };
+        let (start, count, _) = slice.indices(0, len).unwrap();
+        (start, count)
+    }
+
+    #[test]
+    fn slices_are_pythons() {
+        const NONE: i64 = i64::MIN;
+        assert_eq!(indices(NONE, NONE, NONE, 5), (0, 5));
+        assert_eq!(indices(1, 4, 2, 5), (1, 2));
+        assert_eq!(indices(NONE, NONE, -1, 5), (4, 5));
+        assert_eq!(indices(-2, NONE, NONE, 5), (3, 2));
+        assert_eq!(indices(10, 20, 1, 5), (0, 0));
+        assert_eq!(indices(-100, 100, i64::MAX, 5), (0, 1));
+        assert_eq!(indices(3, 0, -2, 5), (3, 2));
+        assert_eq!(indices(NONE, NONE, -1, 0), (0, 0));
+        assert!(Slice { step: Some(0), ..Slice::default() }.indices(0, 3).is_err());
+    }
+}

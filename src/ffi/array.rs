@@ -1,0 +1,551 @@
+//! `shm_array_*`: one exported function a method of [`Array`].
+
+use std::ffi::{c_char, c_int, c_void};
+use std::os::fd::{BorrowedFd, IntoRawFd};
+use std::ptr;
+
+use super::records::{self, shm_array_options_t, shm_array_stat_t, shm_array_view_t};
+use super::{guard, handle, missing, numbers, optional_text, put, text};
+use crate::array::options::{OpenFlags, Options};
+use crate::array::view::Slice;
+use crate::array::{self, Array};
+use crate::error::{Errno, Error, Result};
+use crate::os::time::Timeout;
+use crate::segment::Access;
+use crate::sync::rwlock::{Acquired, Mode};
+
+/// Open for loads only: a store is a SIGSEGV.
+pub const SHM_ARRAY_READ: u32 = 1;
+/// Open for loads and stores that everybody sees.
+pub const SHM_ARRAY_WRITE: u32 = 2;
+/// Open for loads, and for stores that stay in this process.
+pub const SHM_ARRAY_COPY_ON_WRITE: u32 = 4;
+/// Map only: keep no descriptor, have no lock. For opening and creating.
+pub const SHM_ARRAY_UNTRACKED: u32 = 8;
+/// With SHM_ARRAY_WRITE: make a shared array of an ordinary .npy file.
+pub const SHM_ARRAY_ADOPT: u32 = 16;
+/// Create with the first axis fastest.
+pub const SHM_ARRAY_FORTRAN: u32 = 256;
+/// Create an array that goes when its last user closes it; the default lives until it is unlinked.
+pub const SHM_ARRAY_LAST_CLOSE: u32 = 512;
+/// Create, or open (SHM_ARRAY_WRITE) what exists with the same dtype, shape and order.
+pub const SHM_ARRAY_OR_OPEN: u32 = 1024;
+/// Lock mode: alone.
+pub const SHM_ARRAY_EXCLUSIVE: u32 = 1;
+/// Lock mode: together with others who only read.
+pub const SHM_ARRAY_SHARED: u32 = 2;
+/// The last axis is the fastest, without gaps.
+pub const SHM_ARRAY_VIEW_C_CONTIGUOUS: u32 = 1;
+/// The first axis is the fastest, without gaps.
+pub const SHM_ARRAY_VIEW_F_CONTIGUOUS: u32 = 2;
+/// Each element lies as its type wants it.
+pub const SHM_ARRAY_VIEW_ALIGNED: u32 = 4;
+/// The elements may be written.
+pub const SHM_ARRAY_VIEW_WRITABLE: u32 = 8;
+/// Other processes see what is written.
+pub const SHM_ARRAY_VIEW_SHARED: u32 = 16;
+/// The most dimensions that an array can have (numpy 1 stops at 32).
+pub const SHM_ARRAY_MAX_NDIM: u32 = 64;
+/// A start, stop or step of a slice that is left out.
+pub const SHM_ARRAY_NONE: i64 = i64::MIN;
+
+fn refuse_unknown(flags: u32, known: u32) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => Err(Error::invalid(format!("flags {flags:#x} have unknown or misplaced bits {unknown:#x}"))),
+    }
+}
+
+fn open_flags(flags: u32) -> Result<OpenFlags> {
+    const ACCESS: u32 = SHM_ARRAY_READ | SHM_ARRAY_WRITE | SHM_ARRAY_COPY_ON_WRITE;
+    refuse_unknown(flags, ACCESS | SHM_ARRAY_UNTRACKED | SHM_ARRAY_ADOPT)?;
+    let access = match flags & ACCESS {
+        SHM_ARRAY_READ => Access::Read,
+        SHM_ARRAY_WRITE => Access::Write,
+        SHM_ARRAY_COPY_ON_WRITE => Access::CopyOnWrite,
+        _ => {
+            return Err(Error::invalid(format!(
+                "flags {flags:#x} need exactly one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE"
+            )));
+        }
+    };
+    Ok(OpenFlags { access, untracked: flags & SHM_ARRAY_UNTRACKED != 0, adopt: flags & SHM_ARRAY_ADOPT != 0 })
+}
+
+fn boxed(array: Result<Array>) -> Result<*mut Array> {
+    array.map(|array| Box::into_raw(Box::new(array)))
+}
+
+/// Create an array of zeros, and open it for writing.
+///
+/// `name` is a POSIX shared-memory name ("temperature", /dev/shm/temperature), "file:///directory/x.npy", or NULL for
+/// memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
+/// "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
+///
+/// Returns:
+///   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
+///   EEXIST      the name is taken.
+///   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
+///   EINVAL      a bad name, shape, flag, capacity or metadata. EOVERFLOW: more than 2^63 bytes.
+///   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
+///   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
+///
+/// Ownership: the caller closes `*out`. Nothing half made stays behind on failure, or at any death.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// Strings end in NUL; `shape` has `ndim` numbers; `options` is NULL or as long as its size says; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_create(
+    name: *const c_char,
+    dtype: *const c_char,
+    ndim: usize,
+    shape: *const u64,
+    options: *const shm_array_options_t,
+    out: *mut *mut Array,
+) -> c_int {
+    let create = || {
+        // SAFETY: the caller's promise, for each argument.
+        let (name, dtype) = unsafe { (optional_text(name, "name")?, text(dtype, "dtype")?) };
+        if ndim > SHM_ARRAY_MAX_NDIM as usize {
+            return Err(Error::invalid(format!("{ndim} dimensions; at most {SHM_ARRAY_MAX_NDIM} are allowed")));
+        }
+        let shape = match ndim {
+            0 => &[],
+            // SAFETY: the caller's promise.
+            _ => unsafe { numbers(shape, ndim) }.ok_or_else(|| missing("shape"))?,
+        };
+        let given = match options.is_null() {
+            true => records::zeroed(),
+            // SAFETY: not NULL, and the caller's promise.
+            false => unsafe { records::read(options, "options") }?,
+        };
+        // SAFETY: the caller's promise.
+        let options = unsafe { understand(&given) }?;
+        boxed(Array::create(name, dtype, shape, &options))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", create) })
+}
+
+/// # Safety
+///
+/// The texts are NULL or end in NUL, and live as long as the result.
+unsafe fn understand<'a>(given: &shm_array_options_t) -> Result<Options<'a>> {
+    let flags = given.flags;
+    refuse_unknown(flags, SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN | SHM_ARRAY_UNTRACKED)?;
+    if given.reserved != 0 {
+        return Err(Error::invalid(format!("options.reserved is {}: zero all that is not set", given.reserved)));
+    }
+    // SAFETY: the caller's promise.
+    let (metadata, dtype_tag) = unsafe {
+        (optional_text(given.metadata, "options.metadata")?, optional_text(given.dtype_tag, "options.dtype_tag")?)
+    };
+    Ok(Options {
+        fortran: flags & SHM_ARRAY_FORTRAN != 0,
+        last_close: flags & SHM_ARRAY_LAST_CLOSE != 0,
+        or_open: flags & SHM_ARRAY_OR_OPEN != 0,
+        untracked: flags & SHM_ARRAY_UNTRACKED != 0,
+        permissions: given.permissions,
+        capacity: given.capacity,
+        slots: given.slots,
+        metadata,
+        dtype_tag,
+    })
+}
+
+/// Open an array that exists.
+///
+/// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED or
+/// SHM_ARRAY_ADOPT. An ordinary .npy file opens for reading and copy-on-write as it is.
+///
+/// Returns:
+///   0           `*out` is the array.
+///   ENOENT      there is none of that name. EACCES, EMFILE, ELOOP (a symbolic link): as said.
+///   EOPNOTSUPP  an ordinary .npy file, for writing, without SHM_ARRAY_ADOPT; a network file system.
+///   EBUSY       the name is being replaced, for seconds.
+///   EINVAL      a bad name or flag.
+///   SHM_ARRAY_ERR_FORMAT, _CORRUPT, _VERSION, _DTYPE  what is there cannot be used, and why.
+///
+/// Ownership: the caller closes `*out`.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `name` is NULL or ends in NUL; `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_open(name: *const c_char, flags: u32, out: *mut *mut Array) -> c_int {
+    // SAFETY: the caller's promise.
+    let open = || unsafe { boxed(Array::open(text(name, "name")?, open_flags(flags)?)) };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", open) })
+}
+
+/// Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
+///
+/// Returns:
+///   ESTALE  the name is another array's by now.
+///   and what shm_array_open() returns.
+///
+/// Since 0.1.
+///
+/// # Safety
+///
+/// As shm_array_open(); `id` is NULL or has 16 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_open_id(
+    name: *const c_char,
+    flags: u32,
+    id: *const u8,
+    out: *mut *mut Array,
+) -> c_int {
+    let open = || {
+        // SAFETY: the caller's promise.
+        let (name, id) = unsafe { (text(name, "name")?, numbers(id, 16).ok_or_else(|| missing("id"))?) };
+        boxed(Array::open_id(name, open_flags(flags)?, id.try_into().expect("16 bytes")))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", open) })
+}
+
+/// Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
+///
+/// Returns:
+///   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_ARRAY_WRITE was asked for.
+///   and what shm_array_open() returns.
+///
+/// Ownership: `fd` stays the caller's; the caller closes `*out`.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_open_fd(fd: c_int, flags: u32, out: *mut *mut Array) -> c_int {
+    let open = || {
+        let flags = open_flags(flags)?;
+        if fd < 0 {
+            return Err(Error::os(Errno::EBADF, format!("{fd} is not a descriptor")));
+        }
+        // SAFETY: a number that is no open descriptor makes system calls fail with EBADF, and does no harm.
+        boxed(Array::open_fd(unsafe { BorrowedFd::borrow_raw(fd) }, flags))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", open) })
+}
+
+/// A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
+///
+/// While it is open anywhere, a last-close array counts as used.
+///
+/// Returns:
+///   EOPNOTSUPP  the array is untracked. EMFILE: too many descriptors.
+///   EINVAL      `array` or `out_fd` is NULL.
+///
+/// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_fd(array: Option<&Array>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || Ok(handle(array)?.fd()?.into_raw_fd())) })
+}
+
+/// Where the elements lie, now.
+///
+/// After somebody's resize ask again: the memory stays where it is, the shape is new.
+///
+/// Returns:
+///   0       `*out` is filled, as far as its size says.
+///   EINVAL  `array` or `out` is NULL, or `out->size` is no size. E2BIG: it is longer than known, and not zero there.
+///   SHM_ARRAY_ERR_CORRUPT  somebody has damaged the layout record.
+///
+/// Ownership: borrows; `data` is valid until the last handle over the mapping is closed.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; `out` is NULL or as long as its size says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_view(array: Option<&Array>, out: *mut shm_array_view_t) -> c_int {
+    guard(|| {
+        let array = handle(array)?;
+        // SAFETY: the caller's promise.
+        unsafe { records::check(out, "out") }?;
+        let view = array.view()?;
+        let mut record: shm_array_view_t = records::zeroed();
+        record.data = view.data.cast::<c_void>();
+        record.dtype = array.dtype().as_ptr();
+        record.dtype_tag = array.dtype_tag().as_ptr();
+        record.itemsize = view.itemsize;
+        record.count = view.count;
+        record.nbytes = view.nbytes;
+        record.flags = u32::from(view.c_contiguous) * SHM_ARRAY_VIEW_C_CONTIGUOUS
+            | u32::from(view.f_contiguous) * SHM_ARRAY_VIEW_F_CONTIGUOUS
+            | u32::from(view.aligned) * SHM_ARRAY_VIEW_ALIGNED
+            | u32::from(view.writable) * SHM_ARRAY_VIEW_WRITABLE
+            | u32::from(view.shared) * SHM_ARRAY_VIEW_SHARED;
+        record.ndim = view.shape().len() as u32;
+        record.shape[..view.shape().len()].copy_from_slice(view.shape());
+        record.strides[..view.shape().len()].copy_from_slice(view.strides());
+        // SAFETY: checked above.
+        unsafe { records::write(out, &record) }
+    })
+}
+
+/// Another handle on the same mapping: on a part of the array, by slices of its leading `naxes` axes. No copy.
+///
+/// `start`, `stop` and `step` have `naxes` numbers each, as in Python's start:stop:step; each may be NULL, and each
+/// number SHM_ARRAY_NONE, for "left out". With `naxes` 0 it is a second handle on the same part.
+///
+/// Returns:
+///   EINVAL  more slices than dimensions, a step of 0, or NULL for `array` or `out`.
+///
+/// Ownership: the caller closes `*out`; it outlives `array`, and holds locks of its own.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; the arrays are NULL or have `naxes` numbers; `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_slice(
+    array: Option<&Array>,
+    naxes: usize,
+    start: *const i64,
+    stop: *const i64,
+    step: *const i64,
+    out: *mut *mut Array,
+) -> c_int {
+    let slice = || {
+        let array = handle(array)?;
+        if naxes > SHM_ARRAY_MAX_NDIM as usize {
+            return Err(Error::invalid(format!("{naxes} slices; at most {SHM_ARRAY_MAX_NDIM} are allowed")));
+        }
+        // SAFETY: the caller's promise.
+        let [start, stop, step] = [start, stop, step].map(|given| unsafe { numbers(given, naxes) });
+        let at = |given: Option<&[i64]>, axis: usize| given.map(|n| n[axis]).filter(|n| *n != SHM_ARRAY_NONE);
+        let slices: Vec<Slice> = (0..naxes)
+            .map(|axis| Slice { start: at(start, axis), stop: at(stop, axis), step: at(step, axis) })
+            .collect();
+        boxed(array.slice(&slices))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", slice) })
+}
+
+/// Take the array's lock, waiting at most `timeout_ns` nanoseconds.
+///
+/// `mode` is SHM_ARRAY_EXCLUSIVE or SHM_ARRAY_SHARED. A negative timeout waits for ever; 0 only tries.
+///
+/// Returns:
+///   0           the caller holds the lock.
+///   EOWNERDEAD  the caller holds the lock, and a holder died while writing: the elements may be half written. Repair
+///               them, then call shm_array_recover(); until then every holder is told again.
+///   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0).
+///   EACCES      this process may not write the array's lock words (EROFS: nobody may).
+///   EUSERS      more processes lock this array than it has slots.
+///   EOPNOTSUPP  an untracked array, or an ordinary .npy file.
+///   EINVAL      `array` is NULL, or `mode` is neither of the two.
+///
+/// Ownership: borrows `array`. Pair each 0 or EOWNERDEAD with one shm_array_unlock().
+/// Threads:   any thread may call, and any thread may unlock through the same handle. Who locks what this process holds
+///            already waits, like anybody else.
+/// Fork:      a child holds none of its parent's locks.
+/// Memory:    what was written before an unlock is visible after the next lock, in any process.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
+    guard(|| {
+        let array = handle(array)?;
+        let mode = match mode {
+            SHM_ARRAY_EXCLUSIVE => Mode::Exclusive,
+            SHM_ARRAY_SHARED => Mode::Shared,
+            _ => return Err(Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED"))),
+        };
+        match array.lock(mode, Timeout::from_ns(timeout_ns))? {
+            Acquired::Clean => Ok(()),
+            Acquired::OwnerDied => Err(owner_died()),
+        }
+    })
+}
+
+#[cold]
+fn owner_died() -> Error {
+    Error::os(
+        Errno::EOWNERDEAD,
+        "the lock is held now, but a holder died while writing: the elements may be half written; repair them under the \
+         exclusive lock, then call shm_array_recover()",
+    )
+}
+
+/// Release what this handle holds: the lock, or one of its shared holds.
+///
+/// Returns:
+///   EPERM   this handle holds nothing (another one may; a forked child never does).
+///   EINVAL  `array` is NULL.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
+    guard(|| handle(array)?.unlock())
+}
+
+/// Declare the elements repaired after EOWNERDEAD; the lock stays held.
+///
+/// Returns:
+///   EPERM   this handle does not hold the lock exclusively.
+///   EINVAL  `array` is NULL.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_recover(array: Option<&Array>) -> c_int {
+    guard(|| handle(array)?.recover())
+}
+
+/// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
+///
+/// Elements stay where they are; new ones are what was there before. Other processes see the new shape in their next
+/// shm_array_view(), and their pointers stay valid.
+///
+/// Returns:
+///   EPERM       this handle does not hold the lock exclusively.
+///   ENOSPC      `length` is beyond the capacity.
+///   EOPNOTSUPP  an adopted file. EINVAL: an array without dimensions, or NULL.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_resize(array: Option<&Array>, length: u64) -> c_int {
+    guard(|| handle(array)?.resize(length))
+}
+
+/// How many writes (exclusive locks) have been completed.
+///
+/// Returns:
+///   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+///
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_generation(array: Option<&Array>, out: *mut u64) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", || handle(array)?.generation()) })
+}
+
+/// Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
+///
+/// Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
+///
+/// Returns:
+///   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+///
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; `out` is NULL or as long as its size says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_array_stat_t) -> c_int {
+    guard(|| {
+        let array = handle(array)?;
+        // SAFETY: the caller's promise.
+        unsafe { records::check(out, "out") }?;
+        let stat = array.stat()?;
+        let mut record: shm_array_stat_t = records::zeroed();
+        record.id = stat.id;
+        record.generation = stat.generation;
+        record.data_offset = stat.data_offset;
+        record.capacity_bytes = stat.capacity_bytes;
+        record.file_bytes = stat.file_bytes;
+        record.created_ns = stat.created_ns;
+        record.creator_pid = stat.creator_pid;
+        record.flags = u32::from(stat.last_close) * SHM_ARRAY_LAST_CLOSE
+            | u32::from(stat.fortran) * SHM_ARRAY_FORTRAN
+            | u32::from(stat.adopted) * SHM_ARRAY_ADOPT;
+        record.slots = stat.slots;
+        record.lock = match stat.lock {
+            None => 0,
+            Some(Mode::Exclusive) => SHM_ARRAY_EXCLUSIVE,
+            Some(Mode::Shared) => SHM_ARRAY_SHARED,
+        };
+        record.lock_pid = stat.lock_pid;
+        record.inconsistent = u32::from(stat.inconsistent);
+        record.attached = stat.pids.len() as u32;
+        for (place, pid) in record.pids.iter_mut().zip(stat.pids) {
+            *place = pid;
+        }
+        // SAFETY: checked above.
+        unsafe { records::write(out, &record) }
+    })
+}
+
+/// The name, as shm_array_open() takes it; "" for anonymous memory, NULL for NULL.
+///
+/// Borrowed from the handle. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_name(array: Option<&Array>) -> *const c_char {
+    array.map_or(ptr::null(), |array| array.name().as_ptr())
+}
+
+/// The creator's metadata, as JSON; NULL where there are none, or for NULL.
+///
+/// Borrowed from the handle. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_metadata(array: Option<&Array>) -> *const c_char {
+    array.and_then(Array::metadata).map_or(ptr::null(), |metadata| metadata.as_ptr())
+}
+
+/// Close a handle. NULL is fine.
+///
+/// Releases what the handle holds. The memory goes when the last handle over the mapping is closed, and a last-close
+/// array with its last user. Since 0.1.
+///
+/// # Safety
+///
+/// NULL, or a handle that is not closed yet and that no other thread uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_close(array: *mut Array) {
+    if !array.is_null() {
+        guard(|| {
+            // SAFETY: the caller's promise.
+            drop(unsafe { Box::from_raw(array) });
+            Ok(())
+        });
+    }
+}
+
+/// Take an array's name away. Who has it open keeps it.
+///
+/// Returns:
+///   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+///   EINVAL  a bad name, or NULL.
+///   SHM_ARRAY_ERR_FORMAT  the file is neither a shared array nor a .npy file: nothing was removed.
+///
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `name` is NULL or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_unlink(name: *const c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| array::unlink(unsafe { text(name, "name") }?))
+}
+
+/// Take the name of an opened array away, unless it is another array's by now.
+///
+/// Returns:
+///   ESTALE  the name is another array's. EINVAL: the array is anonymous, or NULL.
+///   and what shm_array_unlink() returns.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_funlink(array: Option<&Array>) -> c_int {
+    guard(|| handle(array)?.unlink())
+}

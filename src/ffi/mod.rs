@@ -1,0 +1,96 @@
+//! The C boundary: conventions in the header's preface, one function a call of the floors below.
+
+pub mod array;
+pub mod list;
+pub mod records;
+pub mod report;
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::array::Array;
+use crate::error::{Code, Error, Result};
+
+thread_local! {
+    static DETAIL: RefCell<CString> = RefCell::default();
+}
+
+/// Run the body of an exported function: its error, or its panic, becomes a code and this thread's last detail.
+fn guard(body: impl FnOnce() -> Result<()>) -> c_int {
+    let result = catch_unwind(AssertUnwindSafe(body));
+    match result {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => report(&error),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message");
+            report(&Error::new(Code::Panic, format!("internal error, please report it: {text}")))
+        }
+    }
+}
+
+#[cold]
+fn report(error: &Error) -> c_int {
+    let detail = CString::new(error.detail().replace('\0', "\\0")).unwrap_or_default();
+    DETAIL.with_borrow_mut(|last| *last = detail);
+    error.code().number()
+}
+
+/// A handle that C passed.
+fn handle(array: Option<&Array>) -> Result<&Array> {
+    array.ok_or_else(|| missing("array"))
+}
+
+fn missing(what: &str) -> Error {
+    Error::invalid(format!("{what} is NULL"))
+}
+
+/// A text that C passed; `None` for NULL.
+///
+/// # Safety
+///
+/// NULL, or a NUL-terminated string that lives as long as the result.
+unsafe fn optional_text<'a>(text: *const c_char, what: &str) -> Result<Option<&'a str>> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map(Some).map_err(|_| Error::invalid(format!("{what} is not UTF-8")))
+}
+
+/// A text that must be there.
+///
+/// # Safety
+///
+/// As [`optional_text`].
+unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
+    // SAFETY: the caller's promise.
+    unsafe { optional_text(text, what) }?.ok_or_else(|| missing(what))
+}
+
+/// An array of numbers that C passed; `None` for NULL.
+///
+/// # Safety
+///
+/// NULL, or `len` numbers that live as long as the result.
+unsafe fn numbers<'a, T>(first: *const T, len: usize) -> Option<&'a [T]> {
+    // SAFETY: the caller's promise.
+    (!first.is_null()).then(|| unsafe { std::slice::from_raw_parts(first, len) })
+}
+
+/// Where a result goes.
+///
+/// # Safety
+///
+/// NULL, or valid for a write.
+unsafe fn put<T>(out: *mut T, what: &str, value: impl FnOnce() -> Result<T>) -> Result<()> {
+    if out.is_null() {
+        return Err(missing(what));
+    }
+    let value = value()?;
+    // SAFETY: the caller's promise.
+    unsafe { out.write(value) };
+    Ok(())
+}

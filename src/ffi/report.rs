@@ -1,0 +1,79 @@
+//! What went wrong, and who we are.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use super::DETAIL;
+use crate::error::Code;
+
+/// The file is neither a shared array nor a .npy file.
+pub const SHM_ARRAY_ERR_FORMAT: c_int = -10;
+/// A shared array that is damaged: cut short, or with flipped bits.
+pub const SHM_ARRAY_ERR_CORRUPT: c_int = -20;
+/// Made by a newer version, or by a machine that lays out memory in another way.
+pub const SHM_ARRAY_ERR_VERSION: c_int = -30;
+/// The dtype is not understood, or cannot be shared.
+pub const SHM_ARRAY_ERR_DTYPE: c_int = -40;
+/// A bug in this library, caught at the boundary.
+pub const SHM_ARRAY_ERR_PANIC: c_int = -90;
+
+/// A short text for a code that a function returned.
+///
+/// Never NULL; static; do not free it. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_strerror(code: c_int) -> *const c_char {
+    thread_local! {
+        static TEXT: std::cell::RefCell<std::ffi::CString> = std::cell::RefCell::default();
+    }
+    let text = Code::describe(code).unwrap_or("unknown code");
+    TEXT.with_borrow_mut(|last| {
+        *last = std::ffi::CString::new(text).unwrap_or_default();
+        last.as_ptr()
+    })
+}
+
+/// This thread's last failure in full: what was wrong, what was expected, what to do, with figures.
+///
+/// Never NULL; empty before the first failure; valid until this thread's next failure. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_error_detail() -> *const c_char {
+    DETAIL.with_borrow(|detail| detail.as_ptr())
+}
+
+/// The version of this library, such as "0.1.0".
+///
+/// Static; do not free it. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_version() -> *const c_char {
+    const VERSION: &CStr =
+        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => panic!("a version has no NUL"),
+        };
+    VERSION.as_ptr()
+}
+
+/// The number of this binary interface: raised by each addition, since nothing is ever taken away.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_abi_version() -> u32 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_the_codes() {
+        for (constant, code) in [
+            (SHM_ARRAY_ERR_FORMAT, Code::Format),
+            (SHM_ARRAY_ERR_CORRUPT, Code::Corrupt),
+            (SHM_ARRAY_ERR_VERSION, Code::Version),
+            (SHM_ARRAY_ERR_DTYPE, Code::Dtype),
+            (SHM_ARRAY_ERR_PANIC, Code::Panic),
+        ] {
+            assert_eq!(constant, code.number());
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Every call to the operating system, each in the words of its room.
+//!
+//! Nothing above this floor names libc, nix or memmap2.
+
+pub mod file;
+pub mod file_lock;
+pub mod futex;
+pub mod map;
+pub mod memory;
+pub mod name;
+pub mod process;
+pub mod time;

@@ -1,0 +1,77 @@
+//! How long to wait: timeouts as callers give them, deadlines as waiters keep them.
+//!
+//! All waits are on CLOCK_MONOTONIC, which is what [`Instant`] reads on Linux.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// The caller's patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// Do not wait at all.
+    Try,
+    /// Wait this long.
+    For(Duration),
+    /// Wait until it happens.
+    Forever,
+}
+
+impl Timeout {
+    /// C's convention: nanoseconds, 0 only tries, negative waits for ever.
+    pub fn from_ns(ns: i64) -> Timeout {
+        match ns {
+            0 => Timeout::Try,
+            1.. => Timeout::For(Duration::from_nanos(ns as u64)),
+            _ => Timeout::Forever,
+        }
+    }
+
+    /// The moment at which this patience, starting now, is at its end.
+    pub fn deadline(self) -> Deadline {
+        match self {
+            Timeout::Try => Deadline { at: Some(Instant::now()) },
+            Timeout::For(duration) => Deadline { at: Instant::now().checked_add(duration) },
+            Timeout::Forever => Deadline { at: None },
+        }
+    }
+}
+
+/// A moment on the monotonic clock, or never.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    /// Whether the moment has come.
+    pub fn has_passed(self) -> bool {
+        self.at.is_some_and(|at| Instant::now() >= at)
+    }
+
+    /// At most `limit`, and no longer than what is left.
+    pub fn at_most(self, limit: Duration) -> Duration {
+        match self.at {
+            Some(at) => at.saturating_duration_since(Instant::now()).min(limit),
+            None => limit,
+        }
+    }
+}
+
+/// Nanoseconds since 1970 (CLOCK_REALTIME), for records that people read.
+pub fn realtime_ns() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_follow_the_sign() {
+        assert_eq!(Timeout::from_ns(0), Timeout::Try);
+        assert_eq!(Timeout::from_ns(5), Timeout::For(Duration::from_nanos(5)));
+        assert_eq!(Timeout::from_ns(-1), Timeout::Forever);
+        assert!(Timeout::Try.deadline().has_passed());
+        assert!(!Timeout::Forever.deadline().has_passed());
+        assert!(!Timeout::from_ns(i64::MAX).deadline().has_passed());
+    }
+}

@@ -1,0 +1,109 @@
+//! The control block in memory: typed access to bytes that other processes change at the same time.
+
+use std::mem::size_of;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use crate::error::{Code, Error, Result};
+
+use super::format::{Header, Layout, PAGE, Record, Slot, Words, page};
+
+/// A mapped control block. Whoever holds one keeps its mapping.
+#[derive(Debug)]
+pub struct Control {
+    start: NonNull<u8>,
+    len: usize,
+    slots_offset: usize,
+    slots: usize,
+    capacity_bytes: u64,
+}
+
+// SAFETY: a pointer into a mapping that the owner keeps; everything reached through it is an atomic.
+unsafe impl Send for Control {}
+// SAFETY: as above.
+unsafe impl Sync for Control {}
+
+const RECORD_WORDS: usize = size_of::<Layout>() / size_of::<u64>();
+
+impl Control {
+    /// Over a mapped control block.
+    ///
+    /// # Safety
+    ///
+    /// `len` bytes from `start` stay mapped for as long as the value lives, `start` is aligned to a page, and the
+    /// header was examined: its offsets lie within `len`.
+    pub unsafe fn new(start: NonNull<u8>, len: usize, header: &Header) -> Control {
+        Control {
+            start,
+            len,
+            slots_offset: header.slots_offset as usize,
+            slots: header.slots as usize,
+            capacity_bytes: header.capacity_bytes,
+        }
+    }
+
+    fn last_page(&self) -> *const u8 {
+        // SAFETY: a control block is longer than a page.
+        unsafe { self.start.as_ptr().add(self.len - PAGE as usize) }
+    }
+
+    /// What changes.
+    pub fn words(&self) -> &Words {
+        // SAFETY: mapped, aligned (page), and made of atomics only.
+        unsafe { &*self.last_page().add(page::WORDS as usize).cast() }
+    }
+
+    /// How many slots there are.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// One slot; `None` beyond the table.
+    pub fn slot(&self, index: usize) -> Option<&Slot> {
+        // SAFETY: the table was checked to lie within the block, at a multiple of 128; it is made of atomics only.
+        (index < self.slots).then(|| unsafe {
+            &*self.start.as_ptr().add(self.slots_offset + index * size_of::<Slot>()).cast::<Slot>()
+        })
+    }
+
+    /// One of the two layout records, as atomic words: others may be writing it.
+    fn record(&self, index: u32) -> &[AtomicU64; RECORD_WORDS] {
+        let offset = page::LAYOUTS as usize + (index & 1) as usize * size_of::<Layout>();
+        // SAFETY: both records lie within the last page, aligned to 8 bytes.
+        unsafe { &*self.last_page().add(offset).cast() }
+    }
+
+    /// The valid layout record, checked, and the number of its edition.
+    pub fn layout(&self) -> Result<(u32, Layout)> {
+        const ATTEMPTS: usize = 1000;
+        let edition_word = &self.words().layout;
+        for _ in 0..ATTEMPTS {
+            // SYNC: pairs with the Release in `replace_layout`: the record is at least as new as its edition.
+            let edition = edition_word.load(Ordering::Acquire);
+            let mut bytes = [0u64; RECORD_WORDS];
+            for (copy, word) in bytes.iter_mut().zip(self.record(edition)) {
+                *copy = word.load(Ordering::Relaxed);
+            }
+            // SYNC: the copy is done before the edition is looked at again.
+            fence(Ordering::Acquire);
+            if edition_word.load(Ordering::Relaxed) == edition {
+                // SAFETY: a record of integers, copied word by word.
+                let layout: Layout = unsafe { std::mem::transmute(bytes) };
+                return layout.validate(self.capacity_bytes).map(|()| (edition, layout));
+            }
+        }
+        Err(Error::new(Code::Corrupt, "the layout changes faster than it can be read"))
+    }
+
+    /// Write the record that is not in use, then make it the valid one. The caller holds the exclusive lock and may
+    /// write the control block; a death before the last store leaves the old layout in force.
+    pub fn replace_layout(&self, layout: &Layout) {
+        let edition_word = &self.words().layout;
+        let edition = edition_word.load(Ordering::Relaxed);
+        for (word, bytes) in self.record(edition.wrapping_add(1)).iter().zip(layout.as_bytes().chunks_exact(8)) {
+            word.store(u64::from_ne_bytes(bytes.try_into().expect("chunks of 8")), Ordering::Relaxed);
+        }
+        // SYNC: pairs with the Acquire in `layout`.
+        edition_word.store(edition.wrapping_add(1), Ordering::Release);
+    }
+}

@@ -1,0 +1,256 @@
+//! Building a segment: under no name, complete, and then published at once.
+//!
+//! A crash at any instruction before the name is given leaves nothing behind, and nobody ever opens half a
+//! segment. Memory is reserved (fallocate) before anything is written, so that no later touch is a SIGBUS.
+
+use std::mem::size_of;
+use std::os::fd::AsFd;
+
+use crate::error::{Context, Errno, Error, Result};
+use crate::os::file;
+use crate::os::file_lock::{self, Kind};
+use crate::os::memory::{self, Bytes};
+use crate::os::name::{Place, SHM_DIRECTORY};
+use crate::os::{process, time};
+
+use super::examine::{Contents, Description};
+use super::format::{
+    CONTROL_ALIGNMENT, Header, Layout, PAGE, RANGE_SIZE, Record, Slot, Trailer, crc, kind, lock_byte, page,
+};
+use super::{Access, Segment};
+
+/// What is to be built.
+#[derive(Debug)]
+pub struct Blueprint<'a> {
+    /// The .npy header; as long as the data offset.
+    pub front: &'a [u8],
+    /// Where the elements begin, in bytes.
+    pub data_offset: u64,
+    /// The first layout.
+    pub layout: Layout,
+    /// Bytes that the elements may take.
+    pub capacity_bytes: u64,
+    /// numpy's text for the type of the elements.
+    pub dtype: &'a str,
+    /// Name of an extension dtype, or empty.
+    pub tag: &'a str,
+    /// The user's metadata, or empty.
+    pub metadata: &'a str,
+    /// Length of the slot table.
+    pub slots: u32,
+    /// [`super::format::lifetime`].
+    pub lifetime: u32,
+    /// [`super::format::origin`].
+    pub origin: u32,
+}
+
+/// Build and publish; EEXIST where the name is taken. `permissions` are the file's mode bits, whatever the umask.
+pub fn create(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<Segment> {
+    let rear = Rear::of(blueprint)?;
+    refuse_early(place, &rear)?;
+    let (fd, unpublished) = match place.path() {
+        None => (file::anonymous()?, None),
+        Some(path) if file::named(path).is_ok() => return Err(cannot_create(place, Errno::EEXIST)),
+        Some(path) => {
+            let (fd, unpublished) = file::create_beside(path).map_err(|errno| cannot_create(place, errno))?;
+            file::require_local(&fd, place)?;
+            (fd, Some((path, unpublished)))
+        }
+    };
+    rear.reserve(&fd, blueprint.data_offset + blueprint.capacity_bytes, place)?;
+    let writing = || format!("cannot write {place}");
+    file::write_at(&fd, blueprint.front, 0).context(writing)?;
+    rear.write(&fd).context(writing)?;
+    file::set_permissions(&fd, permissions).context(|| format!("cannot set the permissions of {place}"))?;
+    if unpublished.is_none() {
+        file::seal_length(&fd).context(|| "cannot seal the length of anonymous memory".into())?;
+    }
+    if !file_lock::try_lock(&fd, lock_byte::ATTACH, Kind::Read).context(|| format!("cannot attach to {place}"))? {
+        return Err(Error::os(Errno::EACCES, format!("cannot attach to {place}: the kernel refuses file locks")));
+    }
+    let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
+    // Mapped before it is published: what can fail has succeeded when others see the name.
+    let contents = Contents::Shared(Box::new(rear.description));
+    let segment = Segment::map(fd, facts.id, place.clone(), Access::Write, contents)?;
+    if let (Some((path, unpublished)), Some(fd)) = (unpublished, segment.file()) {
+        unpublished.publish(fd, path).map_err(|errno| cannot_create(place, errno))?;
+    }
+    Ok(segment)
+}
+
+/// Everything behind the elements, worked out before anything is made.
+pub(super) struct Rear {
+    /// What an opener will find.
+    pub description: Description,
+    /// The texts and the last page: the control block's end. All before is zero.
+    bytes: Vec<u8>,
+}
+
+impl Rear {
+    pub fn of(blueprint: &Blueprint) -> Result<Rear> {
+        let texts = [blueprint.dtype, blueprint.tag, blueprint.metadata];
+        let mut lens = [0u32; 3];
+        for (len, text) in lens.iter_mut().zip(texts) {
+            *len = u32::try_from(text.len()).ok().filter(|len| *len <= LONGEST_TEXT).ok_or_else(|| {
+                Error::invalid(format!("the metadata have {} bytes; at most {LONGEST_TEXT} are allowed", text.len()))
+            })?;
+        }
+        let texts_len: u32 = lens.iter().sum();
+        let slots_len = blueprint.slots * size_of::<Slot>() as u32;
+        let ranges_len = blueprint.slots * RANGE_SIZE as u32;
+        let needed = u64::from(slots_len) + u64::from(ranges_len) + u64::from(texts_len) + PAGE;
+        let control_len = needed.next_multiple_of(CONTROL_ALIGNMENT);
+        let control_offset = blueprint
+            .data_offset
+            .checked_add(blueprint.capacity_bytes)
+            .and_then(|end| end.checked_next_multiple_of(CONTROL_ALIGNMENT))
+            .filter(|offset| *offset <= i64::MAX as u64 - control_len)
+            .ok_or_else(|| Error::os(Errno::EOVERFLOW, "the array does not fit in a file of 2^63 bytes"))?;
+        // The texts end where the last page begins, so that one read brings both.
+        let dtype_offset = (control_len - PAGE) as u32 - texts_len;
+        let header = Header {
+            crc: 0,
+            kind: kind::ARRAY,
+            id: process::random_id(),
+            boot_id: process::boot_id(),
+            created_ns: time::realtime_ns(),
+            creator_pid: std::process::id(),
+            creator_uid: process::user_id(),
+            creator_pid_namespace: process::pid_namespace(),
+            features_compatible: 0,
+            features_read_compatible: 0,
+            features_incompatible: 0,
+            lifetime: blueprint.lifetime,
+            origin: blueprint.origin,
+            data_offset: blueprint.data_offset,
+            capacity_bytes: blueprint.capacity_bytes,
+            control_alignment: CONTROL_ALIGNMENT,
+            slots_offset: 0,
+            slots: blueprint.slots,
+            ranges_offset: slots_len,
+            ranges: blueprint.slots,
+            dtype_offset,
+            dtype_len: lens[0],
+            tag_offset: dtype_offset + lens[0],
+            tag_len: lens[1],
+            metadata_offset: dtype_offset + lens[0] + lens[1],
+            metadata_len: lens[2],
+            texts_crc: crc(texts.concat().as_bytes()),
+            reserved_32: 0,
+            extension_offset: 0,
+            reserved: [0; 66],
+        }
+        .sealed();
+        let trailer = Trailer::new(control_offset, control_len);
+        let mut bytes = texts.concat().into_bytes();
+        let last = bytes.len();
+        bytes.resize(last + PAGE as usize, 0);
+        let mut put = |offset: u64, record: &[u8]| {
+            bytes[last + offset as usize..][..record.len()].copy_from_slice(record);
+        };
+        put(page::LAYOUTS, blueprint.layout.as_bytes());
+        put(page::HEADER, header.as_bytes());
+        put(page::TRAILER, trailer.as_bytes());
+        let description = Description {
+            trailer,
+            header,
+            dtype: blueprint.dtype.into(),
+            tag: blueprint.tag.into(),
+            metadata: blueprint.metadata.into(),
+            layout: blueprint.layout,
+            front_stale: false,
+            lock: 0,
+            generation: 0,
+        };
+        Ok(Rear { description, bytes })
+    }
+
+    /// Memory or disk for everything but the gap between the elements and the control block.
+    fn reserve(&self, fd: impl AsFd, data_end: u64, place: &Place) -> Result<()> {
+        let trailer = &self.description.trailer;
+        file::allocate(&fd, 0, data_end)
+            .and_then(|()| file::allocate(&fd, trailer.control_offset, trailer.control_len))
+            .map_err(|errno| no_room(&fd, place, trailer.file_len, errno))
+    }
+
+    /// Write the control block's end, in one call. Its last bytes are the magic number.
+    fn write(&self, fd: impl AsFd) -> nix::Result<()> {
+        file::write_at(fd, &self.bytes, self.description.trailer.file_len - self.bytes.len() as u64)
+    }
+
+    /// As [`Rear::write`], but without the trailer, which makes a segment of the file.
+    pub fn write_without_trailer(&self, fd: impl AsFd) -> nix::Result<()> {
+        let (bytes, _) = self.bytes.split_at(self.bytes.len() - size_of::<Trailer>());
+        file::write_at(fd, bytes, self.description.trailer.file_len - self.bytes.len() as u64)
+    }
+
+    /// The trailer, alone.
+    pub fn write_trailer(&self, fd: impl AsFd) -> nix::Result<()> {
+        let trailer = &self.description.trailer;
+        file::write_at(fd, trailer.as_bytes(), trailer.file_len - size_of::<Trailer>() as u64)
+    }
+}
+
+/// Metadata are a note on the array, not another array.
+const LONGEST_TEXT: u32 = 1 << 24;
+
+/// Below this, reading the machine's figures costs more than the attempt.
+const WORTH_ASKING: u64 = 16 << 20;
+
+/// What cannot succeed is refused before the kernel has worked for it (or killed for it).
+pub(super) fn refuse_early(place: &Place, rear: &Rear) -> Result<()> {
+    let need = rear.description.trailer.file_len;
+    if let Some(limit) = memory::file_size_limit().filter(|limit| need > *limit) {
+        return Err(Error::os(
+            Errno::EFBIG,
+            format!(
+                "{place} needs {}, and this process may write files of {} (RLIMIT_FSIZE): raise it with ulimit -f",
+                Bytes(need),
+                Bytes(limit)
+            ),
+        ));
+    }
+    if matches!(place, Place::File(_)) || need < WORTH_ASKING {
+        return Ok(());
+    }
+    let (Some(available), swap) = (memory::available(), memory::swap_free()) else { return Ok(()) };
+    if need > available.saturating_add(swap) {
+        return Err(Error::os(
+            Errno::ENOMEM,
+            format!(
+                "{place} needs {}; this machine has {} of memory available and {} of swap free: use a file \
+                 (file:///directory/name.npy), which the kernel pages to disk, or add swap",
+                Bytes(need),
+                Bytes(available),
+                Bytes(swap)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn no_room(fd: impl AsFd, place: &Place, need: u64, errno: Errno) -> Error {
+    let free = memory::free_on(fd).map_or(String::new(), |free| format!(", of which {} are free", Bytes(free)));
+    let advice = match (errno, place) {
+        (Errno::ENOSPC, Place::Shm(_)) => format!(
+            "; enlarge {SHM_DIRECTORY} (mount -o remount,size=..., or docker run --shm-size=...), remove arrays that \
+             nobody uses, or use a file: file:///directory/name.npy"
+        ),
+        (Errno::ENOSPC, _) => "; free some space, or use another directory".into(),
+        (Errno::EFBIG, _) => "; the file system does not hold files of that size".into(),
+        _ => String::new(),
+    };
+    Error::os(errno, format!("cannot reserve {} for {place}{free}: {}{advice}", Bytes(need), errno.desc()))
+}
+
+fn cannot_create(place: &Place, errno: Errno) -> Error {
+    let advice = match (errno, place) {
+        (Errno::EEXIST, _) => "; open it, unlink it first, or create with SHM_ARRAY_OR_OPEN".into(),
+        (Errno::ENOENT, Place::Shm(_)) => "; this machine has no /dev/shm: use file:///directory/name.npy, or no name \
+                                           at all for memory that travels by descriptor"
+            .into(),
+        (Errno::ENOENT | Errno::ENOTDIR, _) => "; its directory does not exist".into(),
+        (other, _) => file::advice(other),
+    };
+    Error::os(errno, format!("cannot create {place}: {}{advice}", errno.desc()))
+}

@@ -1,0 +1,233 @@
+//! A segment: a file with a .npy front and a control block behind, mapped by several processes.
+//!
+//! `format` says where every byte lies, `create` builds, `open` examines and maps, `attachment` is how a
+//! process that locks is known to the others, `remove` takes names away, `directory` looks round.
+
+pub mod adopt;
+pub mod attachment;
+pub mod control;
+pub mod create;
+pub mod directory;
+pub mod examine;
+pub mod format;
+pub mod literal;
+pub mod npy;
+pub mod open;
+pub mod remove;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::error::{Code, Errno, Error, Result};
+use crate::os::file::FileId;
+use crate::os::map::{Map, Protection};
+use crate::os::name::Place;
+
+use attachment::Attachment;
+use control::Control;
+use examine::{Contents, Description};
+use remove::LastCloser;
+
+/// What a process may do with the elements of a segment that it opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Load.
+    Read,
+    /// Load and store, seen by everybody.
+    Write,
+    /// Load and store, seen by nobody else.
+    CopyOnWrite,
+}
+
+impl Access {
+    fn protection(self) -> Protection {
+        match self {
+            Access::Read => Protection::Read,
+            Access::Write => Protection::Write,
+            Access::CopyOnWrite => Protection::CopyOnWrite,
+        }
+    }
+}
+
+/// One opening of a segment. Mapped until dropped; fields go in this order.
+#[derive(Debug)]
+pub struct Segment {
+    attachment: AtomicPtr<Attachment>,
+    control: Option<Control>,
+    map: Map,
+    _control_map: Option<Map>,
+    file: Option<OwnedFd>,
+    id: FileId,
+    place: Place,
+    access: Access,
+    contents: Contents,
+    /// Last of all: it looks whether anybody is left.
+    _last_closer: Option<LastCloser>,
+}
+
+// SAFETY: the raw pointers lead into mappings that the segment owns; what several threads change there are atomics.
+unsafe impl Send for Segment {}
+// SAFETY: as above.
+unsafe impl Sync for Segment {}
+
+impl Segment {
+    /// Map an examined file, whose attach byte `fd` holds.
+    fn map(fd: OwnedFd, id: FileId, place: Place, access: Access, contents: Contents) -> Result<Segment> {
+        let (map, control_map, control) = match &contents {
+            Contents::Ordinary(file) => (Map::new(&fd, 0, to_len(file.len)?, access.protection())?, None, None),
+            Contents::Shared(description) => map_shared(&fd, access, description)?,
+        };
+        let last_closer = match (&contents, place.path()) {
+            (Contents::Shared(description), Some(path)) if description.is_last_close() => {
+                Some(LastCloser::new(path.to_path_buf(), id))
+            }
+            _ => None,
+        };
+        Ok(Segment {
+            attachment: AtomicPtr::default(),
+            control,
+            map,
+            _control_map: control_map,
+            file: Some(fd),
+            id,
+            place,
+            access,
+            contents,
+            _last_closer: last_closer,
+        })
+    }
+
+    /// Give the descriptor back: the mapping alone keeps the attach byte, and there will be no lock.
+    pub fn untrack(&mut self) {
+        self.file = None;
+    }
+
+    /// Where the file begins in memory.
+    pub fn start(&self) -> *mut u8 {
+        self.map.start()
+    }
+
+    /// What the caller may do with the elements.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Where it was opened.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Which file it is.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// What opening found.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+
+    /// What is known of a shared segment; an error in words for an ordinary .npy file.
+    pub fn description(&self) -> Result<&Description> {
+        match &self.contents {
+            Contents::Shared(description) => Ok(description),
+            Contents::Ordinary(_) => Err(Error::os(
+                Errno::EOPNOTSUPP,
+                format!(
+                    "{} is an ordinary .npy file, without locks or generations: open it with SHM_ARRAY_WRITE | \
+                     SHM_ARRAY_ADOPT to make it a shared array",
+                    self.place
+                ),
+            )),
+        }
+    }
+
+    /// The control block, for loads only where the segment was opened for reading; none in an ordinary file.
+    pub fn control(&self) -> Option<&Control> {
+        self.control.as_ref()
+    }
+
+    /// The descriptor, unless the segment is untracked.
+    pub fn file(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(|fd| fd.as_fd())
+    }
+
+    /// How this process is known to the others who lock this segment. Made at the first call.
+    pub fn attachment(&self) -> Result<&Attachment> {
+        // SYNC: pairs with the Release of the exchange in `attach`.
+        let known = self.attachment.load(Ordering::Acquire);
+        if known.is_null() {
+            return self.attach();
+        }
+        // SAFETY: the pointer came from Arc::into_raw below and is given back only in drop.
+        Ok(unsafe { &*known })
+    }
+
+    /// No OnceLock here: a fork while another thread initialises it would block the child for ever.
+    #[cold]
+    fn attach(&self) -> Result<&Attachment> {
+        let description = self.description()?;
+        let Some(file) = self.file() else {
+            return Err(Error::os(
+                Errno::EOPNOTSUPP,
+                format!("{} was opened with SHM_ARRAY_UNTRACKED, which has no lock: open it without", self.place),
+            ));
+        };
+        let fresh = Arc::into_raw(Attachment::of(self.id, file, description, &self.place)?).cast_mut();
+        let result =
+            self.attachment.compare_exchange(std::ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
+        let kept = match result {
+            Ok(_) => fresh,
+            Err(another_threads) => {
+                // SAFETY: `fresh` came from Arc::into_raw a moment ago and was given to nobody.
+                drop(unsafe { Arc::from_raw(fresh) });
+                another_threads
+            }
+        };
+        // SAFETY: the segment owns one reference, until drop.
+        Ok(unsafe { &*kept })
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        let attachment = *self.attachment.get_mut();
+        if !attachment.is_null() {
+            // SAFETY: the pointer came from Arc::into_raw, and nobody can use it after this.
+            drop(unsafe { Arc::from_raw(attachment) });
+        }
+    }
+}
+
+/// The elements as asked for. The control block lies behind them in the same map, but not in a private one: it
+/// would not see what others change.
+fn map_shared(
+    fd: &OwnedFd,
+    access: Access,
+    description: &Description,
+) -> Result<(Map, Option<Map>, Option<Control>)> {
+    let trailer = &description.trailer;
+    let control_len = to_len(trailer.control_len)?;
+    let (map, control_map) = if access == Access::CopyOnWrite {
+        let private = Map::new(fd, 0, to_len(trailer.control_offset)?, access.protection())?;
+        (private, Some(Map::new(fd, trailer.control_offset, control_len, Protection::Read)?))
+    } else {
+        (Map::new(fd, 0, to_len(trailer.file_len)?, access.protection())?, None)
+    };
+    let start = match &control_map {
+        Some(control_map) => control_map.start(),
+        // SAFETY: the offset was checked to lie within the file, all of which is mapped.
+        None => unsafe { map.start().add(trailer.control_offset as usize) },
+    };
+    let start = NonNull::new(start).expect("a mapping is never at address 0");
+    // SAFETY: the segment keeps the mapping for as long as the control block's value.
+    let control = unsafe { Control::new(start, control_len, &description.header) };
+    Ok((map, control_map, Some(control)))
+}
+
+fn to_len(bytes: u64) -> Result<usize> {
+    let len = usize::try_from(bytes).ok().filter(|len| *len <= isize::MAX as usize);
+    len.ok_or_else(|| Error::new(Code::Os(Errno::EOVERFLOW), format!("{bytes} bytes do not fit in this address space")))
+}

@@ -1,0 +1,122 @@
+//! From a name, or a descriptor, to a mapped segment.
+//!
+//! An opener locks the attach byte first and then looks whether the name still stands for the file that it
+//! opened. Who takes a name away checks the attach byte or holds the name byte. So an opener either is seen
+//! by the remover, or sees that the name has changed and starts again.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use crate::error::{Context, Errno, Error, Result};
+use crate::os::file::{self, Facts};
+use crate::os::file_lock::{self, Kind};
+use crate::os::name::Place;
+use crate::os::time::Timeout;
+
+use super::examine::{Contents, examine};
+use super::format::lock_byte;
+use super::{Access, Segment};
+
+/// A remover holds the attach byte for microseconds; who is in the way for longer means it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// Open by name.
+pub fn open(place: &Place, access: Access) -> Result<Segment> {
+    let Some(path) = place.path() else {
+        return Err(Error::invalid("an anonymous array has no name: pass its descriptor to shm_array_open_fd"));
+    };
+    let deadline = Timeout::For(PATIENCE).deadline();
+    loop {
+        let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
+        let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
+        require_regular(&facts, place)?;
+        if let Place::File(_) = place {
+            file::require_local(&fd, place)?;
+        }
+        let named = match file::named(path) {
+            Err(errno) if errno != Errno::ENOENT => return Err(cannot_open(place, errno)),
+            named => named,
+        };
+        // In this order: the byte first, then the name.
+        if take_attach_byte(&fd, place)? && named == Ok(facts.id) {
+            let contents = examine(&fd, &facts, place)?;
+            return finish(fd, &facts, place.clone(), access, contents);
+        }
+        if deadline.has_passed() {
+            return Err(Error::os(
+                Errno::EBUSY,
+                format!("{place} is being replaced or removed, again and again, for {PATIENCE:?}: try later"),
+            ));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Open what a descriptor stands for; the caller keeps the descriptor.
+pub fn open_fd(fd: BorrowedFd<'_>, access: Access) -> Result<Segment> {
+    let place = Place::Anonymous;
+    let facts = file::facts(fd).context(|| format!("descriptor {} cannot be examined", fd.as_raw_fd()))?;
+    require_regular(&facts, &place)?;
+    file::require_local(fd, &place)?;
+    let writable = file::is_writable(fd).context(|| format!("descriptor {} cannot be examined", fd.as_raw_fd()))?;
+    if access == Access::Write && !writable {
+        return Err(Error::os(
+            Errno::EACCES,
+            format!("descriptor {} is not open for writing: open the array with SHM_ARRAY_READ", fd.as_raw_fd()),
+        ));
+    }
+    let own = file::duplicate(fd)?;
+    if !take_attach_byte(&own, &place)? {
+        return Err(Error::os(Errno::EBUSY, "the array is being removed by somebody else"));
+    }
+    let contents = examine(&own, &facts, &place)?;
+    finish(own, &facts, place, access, contents)
+}
+
+fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, contents: Contents) -> Result<Segment> {
+    if let (Contents::Shared(description), Access::Write) = (&contents, access) {
+        let unknown = description.header.features_read_compatible;
+        if unknown != 0 {
+            return Err(Error::new(
+                crate::error::Code::Version,
+                format!("{place} uses features {unknown:#x} of a newer library: it can be opened for reading only"),
+            ));
+        }
+    }
+    if let (Contents::Ordinary(_), Access::Write) = (&contents, access) {
+        return Err(Error::os(
+            Errno::EOPNOTSUPP,
+            format!(
+                "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or SHM_ARRAY_COPY_ON_WRITE, or with \
+                 SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a shared array"
+            ),
+        ));
+    }
+    Segment::map(fd, facts.id, place, access, contents)
+}
+
+fn require_regular(facts: &Facts, place: &Place) -> Result<()> {
+    if facts.is_regular {
+        return Ok(());
+    }
+    let what = "it is a directory, FIFO, socket or device";
+    Err(Error::new(crate::error::Code::Format, format!("{place} is not a regular file: {what}")))
+}
+
+fn take_attach_byte(fd: &OwnedFd, place: &Place) -> Result<bool> {
+    file_lock::try_lock(fd, lock_byte::ATTACH, Kind::Read).context(|| format!("cannot attach to {place}"))
+}
+
+pub(super) fn cannot_open(place: &Place, errno: Errno) -> Error {
+    let advice = match errno {
+        Errno::ENOENT => match place {
+            Place::Shm(path) if path.parent().is_some_and(|directory| !directory.exists()) => {
+                "; this machine has no /dev/shm: use file:///directory/name.npy".to_string()
+            }
+            _ => "; nobody has created it, or it was unlinked".to_string(),
+        },
+        other => file::advice(other),
+    };
+    Error::os(errno, format!("cannot open {place}: {}{advice}", errno.desc()))
+}

@@ -1,0 +1,83 @@
+//! Marks: who holds what, according to the holders themselves.
+//!
+//! A participant sets its mark as soon as it was given something exclusive or shared, looks at everybody else's,
+//! and takes the mark away just before it gives the thing back. Of two that overlap, the one that set its mark
+//! later sees the other's (the stores and loads are sequentially consistent), so no overlap is missed.
+//!
+//! The dead are accounted for inside the same word: the harness sets CONDEMNED before it sends the kill, so one
+//! load tells a living holder from a dying one. A mark that is condemned *and* exclusive proves more: its process
+//! died inside, so whoever holds the thing next has to be told.
+//!
+//! A thing is known by a number (a segment's identity), so that one name may be removed and made anew meanwhile.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::page::{Page, SLOTS};
+
+const CONDEMNED: u64 = 1;
+const EXCLUSIVE: u64 = 2;
+const SHARED: u64 = 4;
+const FLAGS: u64 = 7;
+
+/// How something is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// By one alone.
+    Exclusive,
+    /// By several.
+    Shared,
+}
+
+/// Who else has a mark on the same thing.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// Living processes that hold it exclusively, by slot.
+    pub exclusive: Vec<usize>,
+    /// Living processes that hold it shared, by slot.
+    pub shared: Vec<usize>,
+    /// Killed processes that held it exclusively when they died.
+    pub dead_exclusive: Vec<usize>,
+}
+
+/// Set the mark of `slot` on `thing`, and look round.
+pub fn enter(page: &Page, slot: usize, thing: u64, hold: Hold) -> Census {
+    let flag = if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED };
+    // fetch_or and fetch_and, never store: CONDEMNED may come at any moment and must stay.
+    page.slots[slot].mark.fetch_or(thing & !FLAGS | flag, SeqCst);
+    census(page, slot, thing)
+}
+
+/// Who holds `thing`, `slot` itself left out.
+pub fn census(page: &Page, slot: usize, thing: u64) -> Census {
+    let mut census = Census::default();
+    for other in (0..SLOTS).filter(|&other| other != slot) {
+        let mark = page.slots[other].mark.load(SeqCst);
+        if mark & FLAGS & !CONDEMNED == 0 || mark & !FLAGS != thing & !FLAGS {
+            continue;
+        }
+        match (mark & EXCLUSIVE != 0, mark & CONDEMNED != 0) {
+            (true, true) => census.dead_exclusive.push(other),
+            (true, false) => census.exclusive.push(other),
+            (false, true) => {}
+            (false, false) => census.shared.push(other),
+        }
+    }
+    census
+}
+
+/// Take the own mark away.
+pub fn leave(page: &Page, slot: usize) {
+    page.slots[slot].mark.fetch_and(CONDEMNED, SeqCst);
+}
+
+/// The damage of these dead was repaired: nobody needs to be told of it any more.
+pub fn absolve(page: &Page, dead: &[usize]) {
+    for &slot in dead {
+        page.slots[slot].mark.fetch_and(CONDEMNED, SeqCst);
+    }
+}
+
+/// The harness is about to kill `slot`.
+pub fn condemn(page: &Page, slot: usize) {
+    page.slots[slot].mark.fetch_or(CONDEMNED, SeqCst);
+}

@@ -1,0 +1,287 @@
+//! A traced process: run it to a marker, by one system call, or by one instruction.
+//!
+//! All that depends on the processor is in `registers` at the end: making a system call fail. Everything else, down
+//! to the number of a system call and the address of an instruction, comes from the kernel in the same form
+//! everywhere (PTRACE_GET_SYSCALL_INFO).
+
+use std::mem::MaybeUninit;
+use std::os::raw::c_int;
+
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::process::{Process, in_words};
+use super::watchdog::{self, LIMIT, Patience};
+
+/// How to let a stopped process go on.
+#[derive(Clone, Copy)]
+pub enum Go {
+    /// To the next signal (a marker is one).
+    Freely,
+    /// To the next entry or exit of a system call.
+    Call,
+    /// By one instruction.
+    Step,
+}
+
+/// Why it stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// At a marker: see `World::begin`.
+    Marker,
+    /// At the entry of this system call.
+    Entry(i64),
+    /// At the exit of a system call.
+    Exit,
+    /// After one instruction.
+    Stepped,
+    /// It did not stop: it sleeps in the kernel. Reported once for each `go`.
+    Asleep,
+    /// It has gone, in words.
+    Gone(String),
+    /// It did not stop within the watchdog's limit, in words.
+    Stuck(String),
+}
+
+/// A process under ptrace. Wraps its `Process`, which kills it when dropped.
+pub struct Tracee {
+    /// The process.
+    pub process: Process,
+    pending: Option<Signal>,
+}
+
+impl Tracee {
+    /// Take over a process that was born traced, at its first instruction.
+    pub fn adopt(process: Process) -> Result<Tracee, String> {
+        let mut tracee = Tracee { process, pending: None };
+        match tracee.wait(false) {
+            Stop::Stepped => {} // the SIGTRAP of its exec
+            other => return Err(format!("a traced process did not stop after exec, but: {other:?}")),
+        }
+        let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
+        ptrace::setoptions(tracee.process.pid, options).map_err(|why| format!("PTRACE_SETOPTIONS: {why}"))?;
+        Ok(tracee)
+    }
+
+    /// Let it go on, and wait for the next stop. `Asleep` is only reported where the caller can do something about
+    /// it.
+    pub fn go(&mut self, go: Go, report_sleep: bool) -> Stop {
+        let (pid, signal) = (self.process.pid, self.pending.take());
+        let resumed = match go {
+            Go::Freely => ptrace::cont(pid, signal),
+            Go::Call => ptrace::syscall(pid, signal),
+            Go::Step => ptrace::step(pid, signal),
+        };
+        match resumed {
+            Ok(()) | Err(Errno::ESRCH) => self.wait(report_sleep),
+            Err(why) => Stop::Gone(format!("could not be resumed: {why}")),
+        }
+    }
+
+    /// Wait for the next stop.
+    pub fn wait(&mut self, report_sleep: bool) -> Stop {
+        let pid = self.process.pid;
+        let mut patience = Patience::new();
+        let mut ticks_asleep = 0;
+        loop {
+            // Blocks; the ticking alarm interrupts it every millisecond.
+            match waitpid(pid, Some(WaitPidFlag::__WALL)) {
+                Ok(WaitStatus::Stopped(_, Signal::SIGSTOP)) => return Stop::Marker,
+                Ok(WaitStatus::Stopped(_, Signal::SIGTRAP)) => return Stop::Stepped,
+                Ok(WaitStatus::PtraceSyscall(_)) => return self.at_call(),
+                Ok(WaitStatus::Stopped(_, signal)) => {
+                    // Any other signal is the process's own business: deliver it.
+                    if ptrace::cont(pid, signal).is_err() {
+                        return Stop::Gone(format!("was ended by {signal}"));
+                    }
+                }
+                Ok(status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) => {
+                    self.process.forget();
+                    return Stop::Gone(in_words(status));
+                }
+                Err(Errno::EINTR) => {
+                    ticks_asleep = if watchdog::state(pid) == Some('S') { ticks_asleep + 1 } else { 0 };
+                    if report_sleep && ticks_asleep == 2 {
+                        return Stop::Asleep;
+                    }
+                }
+                Ok(_) => {}
+                Err(why) => return Stop::Gone(format!("could not be waited for: {why}")),
+            }
+            if patience.exhausted() {
+                return Stop::Stuck(format!("no stop within {LIMIT:?}: {}", watchdog::describe(pid)));
+            }
+        }
+    }
+
+    fn at_call(&self) -> Stop {
+        match self.info() {
+            Some(info) if info.op == libc::PTRACE_SYSCALL_INFO_ENTRY => {
+                // SAFETY: `op` says that this is the variant that the kernel has written.
+                Stop::Entry(unsafe { info.u.entry.nr } as i64)
+            }
+            _ => Stop::Exit,
+        }
+    }
+
+    /// The file and offset of the next instruction, for addr2line.
+    pub fn place(&self) -> String {
+        let address = self.info().map_or(0, |info| info.instruction_pointer);
+        watchdog::place(self.process.pid, address).unwrap_or_else(|| format!("{address:#x}"))
+    }
+
+    fn info(&self) -> Option<libc::ptrace_syscall_info> {
+        let mut info = MaybeUninit::<libc::ptrace_syscall_info>::zeroed();
+        let size = size_of::<libc::ptrace_syscall_info>();
+        // SAFETY: the kernel writes at most `size` bytes to `info`, for which zero is valid.
+        unsafe {
+            let request = libc::PTRACE_GET_SYSCALL_INFO;
+            let got = libc::ptrace(request, self.process.pid.as_raw(), size, info.as_mut_ptr());
+            (got > 0).then(|| info.assume_init())
+        }
+    }
+
+    /// At an entry: the call is not made.
+    pub fn skip_call(&self) -> Result<(), String> {
+        registers::skip_call(self.process.pid)
+    }
+
+    /// At an exit: the call returns this error.
+    pub fn fail_call(&self, errno: i32) -> Result<(), String> {
+        registers::set_result(self.process.pid, -i64::from(errno))
+    }
+
+    /// kill -9, and wait until it is dead; it stays a zombie.
+    pub fn kill(&self) {
+        self.process.signal(Signal::SIGKILL);
+        self.process.await_death();
+    }
+}
+
+/// Interrupt blocking waits every millisecond, so that they can look at the clock. A one-shot alarm could go off
+/// just before the wait begins; a ticking one cannot be missed.
+pub fn start_ticking() {
+    extern "C" fn nothing(_: c_int) {}
+    let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing at all.
+    unsafe { sigaction(Signal::SIGALRM, &action) }.expect("a handler for SIGALRM can be set");
+    let tick = libc::timeval { tv_sec: 0, tv_usec: 1000 };
+    let timer = libc::itimerval { it_interval: tick, it_value: tick };
+    // SAFETY: `timer` outlives the call.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
+}
+
+/// Keep the harness and what it starts from now on to the processor it runs on. Stepping is a hand-over for each
+/// instruction: 1.5 us on one processor, 30 us if the other one has to be woken every time.
+pub fn share_one_processor() {
+    let here = nix::sched::sched_getcpu().unwrap_or(0);
+    let mut only = CpuSet::new();
+    // Where it cannot be had, stepping is slow, and that is all.
+    let _ = only.set(here).and_then(|()| sched_setaffinity(Pid::from_raw(0), &only));
+}
+
+/// Undo what was inherited from a harness that shares one processor.
+pub fn use_all_processors() {
+    let mut all = CpuSet::new();
+    // The kernel leaves out those that do not exist or are not ours.
+    for processor in 0..CpuSet::count() {
+        let _ = all.set(processor);
+    }
+    let _ = sched_setaffinity(Pid::from_raw(0), &all);
+}
+
+/// The errors that are injected, each of which some kernel or sandbox has been seen to return where no manual lists
+/// it.
+pub const ERRORS: [Errno; 7] =
+    [Errno::ENOMEM, Errno::EINTR, Errno::EACCES, Errno::ENOSPC, Errno::EMFILE, Errno::EAGAIN, Errno::EIO];
+
+/// The name of a system call, for the usual ones.
+pub fn call_name(number: i64) -> String {
+    const NAMES: [(libc::c_long, &str); 44] = [
+        (libc::SYS_brk, "brk"),
+        (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+        (libc::SYS_close, "close"),
+        (libc::SYS_dup, "dup"),
+        (libc::SYS_exit_group, "exit_group"),
+        (libc::SYS_faccessat, "faccessat"),
+        (libc::SYS_fallocate, "fallocate"),
+        (libc::SYS_fchmod, "fchmod"),
+        (libc::SYS_fcntl, "fcntl"),
+        (libc::SYS_fstat, "fstat"),
+        (libc::SYS_fstatfs, "fstatfs"),
+        (libc::SYS_ftruncate, "ftruncate"),
+        (libc::SYS_futex, "futex"),
+        (libc::SYS_getdents64, "getdents64"),
+        (libc::SYS_getpid, "getpid"),
+        (libc::SYS_getrandom, "getrandom"),
+        (libc::SYS_gettid, "gettid"),
+        (libc::SYS_kill, "kill"),
+        (libc::SYS_linkat, "linkat"),
+        (libc::SYS_lseek, "lseek"),
+        (libc::SYS_madvise, "madvise"),
+        (libc::SYS_memfd_create, "memfd_create"),
+        (libc::SYS_mmap, "mmap"),
+        (libc::SYS_mprotect, "mprotect"),
+        (libc::SYS_mremap, "mremap"),
+        (libc::SYS_msync, "msync"),
+        (libc::SYS_munmap, "munmap"),
+        (libc::SYS_newfstatat, "newfstatat"),
+        (libc::SYS_openat, "openat"),
+        (libc::SYS_openat2, "openat2"),
+        (libc::SYS_pread64, "pread64"),
+        (libc::SYS_prlimit64, "prlimit64"),
+        (libc::SYS_pwrite64, "pwrite64"),
+        (libc::SYS_read, "read"),
+        (libc::SYS_readlinkat, "readlinkat"),
+        (libc::SYS_renameat2, "renameat2"),
+        (libc::SYS_rt_sigprocmask, "rt_sigprocmask"),
+        (libc::SYS_sched_yield, "sched_yield"),
+        (libc::SYS_sigaltstack, "sigaltstack"),
+        (libc::SYS_statfs, "statfs"),
+        (libc::SYS_statx, "statx"),
+        (libc::SYS_sysinfo, "sysinfo"),
+        (libc::SYS_unlinkat, "unlinkat"),
+        (libc::SYS_write, "write"),
+    ];
+    let known = NAMES.iter().find(|(call, _)| *call == number);
+    known.map_or_else(|| format!("system call {number}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use nix::sys::ptrace;
+    use nix::unistd::Pid;
+
+    fn change(pid: Pid, what: impl FnOnce(&mut libc::user_regs_struct)) -> Result<(), String> {
+        let mut registers = ptrace::getregs(pid).map_err(|why| format!("PTRACE_GETREGS: {why}"))?;
+        what(&mut registers);
+        ptrace::setregs(pid, registers).map_err(|why| format!("PTRACE_SETREGS: {why}"))
+    }
+
+    pub fn skip_call(pid: Pid) -> Result<(), String> {
+        change(pid, |registers| registers.orig_rax = u64::MAX)
+    }
+
+    pub fn set_result(pid: Pid, result: i64) -> Result<(), String> {
+        change(pid, |registers| registers.rax = result as u64)
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod registers {
+    use nix::unistd::Pid;
+
+    const SORRY: &str = "injecting errors is written for x86_64 only; kills and steps work here";
+
+    pub fn skip_call(_: Pid) -> Result<(), String> {
+        Err(SORRY.to_owned())
+    }
+
+    pub fn set_result(_: Pid, _: i64) -> Result<(), String> {
+        Err(SORRY.to_owned())
+    }
+}

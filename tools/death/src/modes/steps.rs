@@ -1,0 +1,211 @@
+//! kill -9 after every single instruction, and a stop after every single instruction.
+//!
+//! For each k a fresh victim runs k instructions of its operation under PTRACE_SINGLESTEP and is struck; when k is
+//! beyond the operation's end, we are done. An instruction that is a system call and puts the victim to sleep
+//! counts twice: struck asleep, and struck after the harness has let it go on.
+//!
+//! Operations that others can meet (a lock) get two more passes. In one the survivor comes while the victim is
+//! inside and waits, until it sleeps in the kernel, and only then stepping goes on: the wake-up is part of what is
+//! killed. In the other the victim is not killed but stopped, the survivor does what it can beside it, and the
+//! victim goes on: every instruction is a place where a scheduler may have preempted it.
+
+use crate::engine::ptrace::{Go, Stop, Tracee};
+use crate::engine::report::Report;
+use crate::engine::trial::{Order, Trials};
+use crate::engine::world::{ENDED, PAUSED};
+
+/// What to step.
+pub struct Options {
+    /// Strike after every so many instructions only.
+    pub every: u64,
+    /// Strike after exactly so many instructions, to repeat something seen.
+    pub at: Option<u64>,
+}
+
+/// So many runs must reach the end before we believe that k is beyond it: waiting loops differ from run to run.
+const ENDS: u32 = 3;
+
+/// Trials alternate: in a namespace or not, reaped or not, the survivor tries or waits.
+const TURNS: u32 = 8;
+
+/// What a pass does after k instructions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Kill; the survivor comes then.
+    Kill,
+    /// Kill; the survivor has been waiting since the victim was inside.
+    KillAwaited,
+    /// Stop, let the survivor intrude, and go on.
+    Stop,
+}
+
+impl Pass {
+    fn words(self) -> &'static str {
+        match self {
+            Pass::Kill => "kills after one more instruction",
+            Pass::KillAwaited => "kills after one more instruction, survivor asleep",
+            Pass::Stop => "stops after one more instruction, survivor beside",
+        }
+    }
+}
+
+/// Where to strike.
+#[derive(Clone, Copy)]
+struct Point {
+    pass: Pass,
+    steps: u64,
+    /// If the last step puts the victim to sleep, strike it there.
+    asleep: bool,
+}
+
+/// What happened on the way there.
+#[derive(Default)]
+struct Way {
+    /// The operation ended before.
+    ended: bool,
+    /// The last step slept.
+    slept: bool,
+    /// Steps before the pause.
+    pause: Option<u64>,
+    /// Where the victim stood when it was struck.
+    place: String,
+}
+
+/// Do it all for one operation.
+pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Result<(), String> {
+    let passes: &[Pass] =
+        if trials.operation.is_shared() { &[Pass::Kill, Pass::KillAwaited, Pass::Stop] } else { &[Pass::Kill] };
+    let mut pause = None;
+    for &pass in passes {
+        let before = report.found();
+        // Before the victim is inside, the second pass would repeat the first.
+        let start = match (pass, pause) {
+            (Pass::KillAwaited, None) => continue,
+            (Pass::KillAwaited, Some(pause)) => pause,
+            _ => 0,
+        };
+        let mut steps = options.at.unwrap_or(start);
+        let (mut ends, mut repeats) = (0, 1);
+        while ends < ENDS && !report.is_enough(before) {
+            let mut point = Point { pass, steps, asleep: false };
+            let mut way = attempt(trials, point, report)?;
+            if way.slept && pass != Pass::Stop {
+                point.asleep = true;
+                way = attempt(trials, point, report)?;
+                report.count("kills asleep in the kernel");
+            }
+            pause = way.pause.or(pause);
+            if way.ended {
+                ends += 1;
+                report.count("operations that ran to their end");
+            } else {
+                report.count(pass.words());
+            }
+            match options.at {
+                None => steps += options.every,
+                Some(_) if repeats < TURNS => repeats += 1,
+                Some(_) => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One trial; what it finds goes into the report, with the point to repeat it at.
+fn attempt(trials: &mut Trials, point: Point, report: &mut Report) -> Result<Way, String> {
+    let mut way = Way::default();
+    if let Err(words) = go(trials, point, &mut way) {
+        let what = match (point.pass, point.asleep) {
+            (Pass::Kill, false) => "killed after instruction",
+            (Pass::Kill, true) => "killed asleep in instruction",
+            (Pass::KillAwaited, false) => "killed, with a survivor asleep, after instruction",
+            (Pass::KillAwaited, true) => "killed asleep, with a survivor asleep, in instruction",
+            (Pass::Stop, _) => "stopped for a while after instruction",
+        };
+        let (steps, place, name, subject) = (point.steps, &way.place, trials.operation.name(), trials.subject());
+        report.violation(format!(
+            "{what} {steps} (at {place}): {words}\n    repeat with: death steps {name} --subject {subject} --at {steps}"
+        ));
+        trials.renew()?;
+    }
+    Ok(way)
+}
+
+fn go(trials: &mut Trials, point: Point, way: &mut Way) -> Result<(), String> {
+    let mut victim = trials.victim()?;
+    let mut checking = false;
+    let mut steps = 0;
+    while steps < point.steps {
+        let mut stop = victim.go(Go::Step, true);
+        if stop == Stop::Asleep {
+            way.slept = steps + 1 == point.steps;
+            if way.slept && point.asleep {
+                break;
+            }
+            if !checking {
+                trials.order(Order::Nudge)?;
+            }
+            stop = victim.wait(false);
+        }
+        match stop {
+            Stop::Stepped => steps += 1,
+            Stop::Marker if trials.marker() == PAUSED => {
+                way.pause = Some(steps);
+                if point.pass == Pass::KillAwaited {
+                    trials.tell(Order::Check);
+                    checking = true;
+                    if !trials.await_sleep() {
+                        trials.hear(Order::Check)?;
+                        return Err("the survivor did not have to wait while the victim was inside".to_owned());
+                    }
+                }
+            }
+            Stop::Marker => {}
+            other => return Err(trials.lost(&other)),
+        }
+        if trials.marker() == ENDED {
+            way.ended = true;
+            return conclude(trials, victim, checking);
+        }
+    }
+    way.place = victim.place();
+    match point.pass {
+        Pass::Kill => trials.kill_and_check(victim),
+        Pass::KillAwaited if checking => trials.kill_and_hear(victim),
+        Pass::KillAwaited => trials.kill_and_check(victim),
+        Pass::Stop => {
+            trials.order(Order::Intrude)?;
+            run_on(trials, &mut victim)?;
+            conclude(trials, victim, false)
+        }
+    }
+}
+
+/// Let a stopped victim run to its end, beside a survivor that makes way when the victim has to sleep.
+fn run_on(trials: &mut Trials, victim: &mut Tracee) -> Result<(), String> {
+    while trials.marker() != ENDED {
+        let mut stop = victim.go(Go::Freely, true);
+        while stop == Stop::Asleep {
+            trials.order(Order::Nudge)?;
+            stop = victim.wait(true);
+        }
+        if stop != Stop::Marker {
+            return Err(trials.lost(&stop));
+        }
+    }
+    Ok(())
+}
+
+fn conclude(trials: &mut Trials, victim: Tracee, checking: bool) -> Result<(), String> {
+    let code = if checking {
+        let code = trials.finish(victim)?;
+        trials.hear(Order::Check)?;
+        code
+    } else {
+        trials.finish_and_check(victim)?
+    };
+    if code != 0 {
+        return Err(format!("left alone, the operation returned {code} instead of 0"));
+    }
+    Ok(())
+}

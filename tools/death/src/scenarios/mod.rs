@@ -1,0 +1,69 @@
+//! The scenarios, and the list of them. A new primitive is a new file here and a line in the lists below.
+
+use crate::engine::{Crowd, Operation, Verdict};
+use crate::subjects::Subject;
+use crate::subjects::library::Library;
+use crate::subjects::toy::{self, Toy};
+
+pub mod adopt;
+pub mod life;
+pub mod lock;
+pub mod pattern;
+pub mod resize;
+
+/// All that can be played with one subject.
+pub struct Repertoire {
+    /// For mode `random`.
+    pub crowds: Vec<Box<dyn Crowd>>,
+    /// For modes `syscalls` and `steps`.
+    pub operations: Vec<Box<dyn Operation>>,
+}
+
+/// Makes the scenarios of one subject.
+type Scenarios = fn() -> Repertoire;
+
+/// Whose scenarios can be played.
+pub const SUBJECTS: [(&str, Scenarios); 12] = [
+    ("shm_array", library),
+    ("toy-sound", of::<Toy<{ toy::SOUND }>>),
+    ("toy-hang", of::<Toy<{ toy::HANG }>>),
+    ("toy-pid", of::<Toy<{ toy::PID }>>),
+    ("toy-silent", of::<Toy<{ toy::SILENT }>>),
+    ("toy-readers", of::<Toy<{ toy::READERS }>>),
+    ("toy-half", of::<Toy<{ toy::HALF }>>),
+    ("toy-litter", of::<Toy<{ toy::LITTER }>>),
+    ("toy-leak", of::<Toy<{ toy::LEAK }>>),
+    ("toy-crash", of::<Toy<{ toy::CRASH }>>),
+    ("toy-lease", of::<Toy<{ toy::LEASE }>>),
+    ("toy-cling", of::<Toy<{ toy::CLING }>>),
+];
+
+/// What is known of a subject.
+pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
+    let known = SUBJECTS.iter().find(|(name, _)| *name == subject);
+    known.map(|(_, scenarios)| scenarios()).ok_or_else(|| format!("there is no subject '{subject}'; see: death list"))
+}
+
+/// What the library can play beyond what every subject can. Semaphores, events, queues and pipes will come here.
+fn library() -> Repertoire {
+    let mut repertoire = of::<Library>();
+    repertoire.operations.push(Box::new(resize::Resize));
+    repertoire.operations.push(Box::new(adopt::Adopt));
+    repertoire
+}
+
+/// The scenarios that every subject can play.
+fn of<S: Subject>() -> Repertoire {
+    Repertoire {
+        crowds: vec![Box::new(lock::Locking::<S>::default())],
+        operations: [lock::operations::<S>(), life::operations::<S>()].into_iter().flatten().collect(),
+    }
+}
+
+/// One of these codes, or a sentence.
+pub(crate) fn expect(what: &str, code: i32, expected: &[i32], detail: fn() -> String) -> Verdict {
+    if expected.contains(&code) {
+        return Ok(());
+    }
+    Err(format!("{what} returned {code} ({}), expected one of {expected:?}", detail()))
+}

@@ -1,0 +1,233 @@
+//! The library itself, through its C functions: what they promise is what counts.
+//!
+//! Declared here by hand as a C program would find them in the header, structs only as far as they are used (the
+//! library serves a struct as far as its `size` goes).
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::AtomicU64;
+
+// Linked for its C functions alone.
+use shm_array as _;
+
+use super::{ELEMENTS, Failure, Life, Subject};
+use crate::engine::marks::Hold;
+
+const WRITE: u32 = 2;
+const ADOPT: u32 = 16;
+const LAST_CLOSE: u32 = 512;
+const OR_OPEN: u32 = 1024;
+const EXCLUSIVE: u32 = 1;
+const SHARED: u32 = 2;
+const PANIC: i32 = -90;
+
+#[repr(C)]
+struct Options {
+    size: usize,
+    flags: u32,
+    permissions: u32,
+    capacity: u64,
+    slots: u32,
+    reserved: u32,
+}
+
+#[repr(C)]
+struct View {
+    size: usize,
+    data: *mut c_void,
+    dtype: *const c_char,
+    dtype_tag: *const c_char,
+    itemsize: u64,
+    count: u64,
+}
+
+#[repr(C)]
+struct Stat {
+    size: usize,
+    id: [u8; 16],
+}
+
+#[repr(C)]
+struct Handle {
+    opaque: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn shm_array_create(
+        name: *const c_char,
+        dtype: *const c_char,
+        ndim: usize,
+        shape: *const u64,
+        options: *const Options,
+        out: *mut *mut Handle,
+    ) -> c_int;
+    fn shm_array_open(name: *const c_char, flags: u32, out: *mut *mut Handle) -> c_int;
+    fn shm_array_view(array: *const Handle, out: *mut View) -> c_int;
+    fn shm_array_stat(array: *const Handle, out: *mut Stat) -> c_int;
+    fn shm_array_lock(array: *const Handle, mode: u32, timeout_ns: i64) -> c_int;
+    fn shm_array_unlock(array: *const Handle) -> c_int;
+    fn shm_array_recover(array: *const Handle) -> c_int;
+    fn shm_array_resize(array: *const Handle, length: u64) -> c_int;
+    fn shm_array_close(array: *mut Handle);
+    fn shm_array_unlink(name: *const c_char) -> c_int;
+    fn shm_array_collect(minimum_age_ns: i64, out_removed: *mut u64) -> c_int;
+    fn shm_array_error_detail() -> *const c_char;
+}
+
+/// A one-dimensional array of u64.
+pub struct Library {
+    handle: *mut Handle,
+    elements: &'static [AtomicU64],
+    identity: u64,
+}
+
+fn terminated(text: &str) -> CString {
+    CString::new(text).expect("no name of ours holds a zero byte")
+}
+
+/// A code of the library. A panic that it caught is a bug of it, whatever the scenario allows.
+fn judged(code: c_int) -> i32 {
+    assert!(code != PANIC, "the library caught a panic of its own: {}", Library::detail());
+    code
+}
+
+fn checked(code: c_int) -> Result<(), Failure> {
+    match judged(code) {
+        0 => Ok(()),
+        code => Err(Failure { code, words: Library::detail() }),
+    }
+}
+
+impl Library {
+    fn make(name: &str, shape: u64, options: Options) -> Result<Library, Failure> {
+        let (name, mut handle) = (terminated(name), ptr::null_mut());
+        // SAFETY: all pointers are to locals that outlive the call; the shape has one axis as said.
+        checked(unsafe { shm_array_create(name.as_ptr(), c"<u8".as_ptr(), 1, &shape, &options, &mut handle) })?;
+        Library::adopt_handle(handle)
+    }
+
+    /// Create one that can grow.
+    pub fn create_growing(name: &str, length: u64, capacity: u64) -> Result<Library, Failure> {
+        let (size, flags) = (size_of::<Options>(), 0);
+        Library::make(name, length, Options { size, flags, permissions: 0, capacity, slots: 0, reserved: 0 })
+    }
+
+    /// Make an ordinary .npy file shared and lockable.
+    pub fn adopt(name: &str) -> Result<Library, Failure> {
+        Library::open_with(name, WRITE | ADOPT)
+    }
+
+    fn open_with(name: &str, flags: u32) -> Result<Library, Failure> {
+        let (name, mut handle) = (terminated(name), ptr::null_mut());
+        // SAFETY: both pointers are to locals that outlive the call.
+        checked(unsafe { shm_array_open(name.as_ptr(), flags, &mut handle) })?;
+        Library::adopt_handle(handle)
+    }
+
+    /// Wrap a fresh handle; it is closed if anything goes wrong.
+    fn adopt_handle(handle: *mut Handle) -> Result<Library, Failure> {
+        let mut library = Library { handle, elements: &[], identity: 0 };
+        let mut stat = Stat { size: size_of::<Stat>(), id: [0; 16] };
+        // SAFETY: the handle is open, and `stat` says its own size.
+        checked(unsafe { shm_array_stat(handle, &mut stat) })?;
+        library.identity = u64::from_le_bytes(stat.id[..8].try_into().expect("eight bytes"));
+        let view = library.view()?;
+        // SAFETY: the library says that `count` elements of 8 bytes are mapped here; they stay until close, and `elements()`
+        // hands them out for no longer than the handle lives. Other processes write them too, hence atomics.
+        library.elements = unsafe { std::slice::from_raw_parts(view.data.cast::<AtomicU64>(), view.count as usize) };
+        Ok(library)
+    }
+
+    fn view(&self) -> Result<View, Failure> {
+        let (null, size) = (ptr::null(), size_of::<View>());
+        let mut view = View { size, data: ptr::null_mut(), dtype: null, dtype_tag: null, itemsize: 0, count: 0 };
+        // SAFETY: the handle is open, and `view` says its own size.
+        checked(unsafe { shm_array_view(self.handle, &mut view) })?;
+        Ok(view)
+    }
+
+    /// Elements by now.
+    pub fn length(&self) -> Result<u64, Failure> {
+        self.view().map(|view| view.count)
+    }
+
+    /// 0 or a code.
+    pub fn resize(&self, length: u64) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_resize(self.handle, length) })
+    }
+}
+
+fn options(life: Life, flags: u32, slots: u32) -> Options {
+    let flags = if life == Life::LastClose { flags | LAST_CLOSE } else { flags };
+    Options { size: size_of::<Options>(), flags, permissions: 0, capacity: 0, slots, reserved: 0 }
+}
+
+impl Subject for Library {
+    const FORKS_SAFELY: bool = true;
+
+    fn create(name: &str, life: Life, slots: u32) -> Result<Library, Failure> {
+        Library::make(name, ELEMENTS as u64, options(life, 0, slots))
+    }
+
+    fn open(name: &str) -> Result<Library, Failure> {
+        Library::open_with(name, WRITE)
+    }
+
+    fn create_or_open(name: &str, life: Life) -> Result<Library, Failure> {
+        // A small table where it comes and goes, so that the slots of the dead are needed again soon.
+        let slots = if life == Life::LastClose { 40 } else { 0 };
+        Library::make(name, ELEMENTS as u64, options(life, OR_OPEN, slots))
+    }
+
+    fn elements(&self) -> &[AtomicU64] {
+        self.elements
+    }
+
+    fn identity(&self) -> Result<u64, Failure> {
+        Ok(self.identity)
+    }
+
+    fn lock(&self, hold: Hold, timeout_ns: i64) -> i32 {
+        let mode = if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED };
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_lock(self.handle, mode, timeout_ns) })
+    }
+
+    fn unlock(&self) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_unlock(self.handle) })
+    }
+
+    fn recover(&self) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_recover(self.handle) })
+    }
+
+    fn unlink(name: &str) -> i32 {
+        // SAFETY: a terminated name that outlives the call.
+        judged(unsafe { shm_array_unlink(terminated(name).as_ptr()) })
+    }
+
+    fn collect() -> i32 {
+        let mut removed = 0;
+        // SAFETY: `removed` outlives the call.
+        judged(unsafe { shm_array_collect(-1, &mut removed) })
+    }
+
+    fn detail() -> String {
+        // SAFETY: the library returns a terminated text of this thread's, or NULL.
+        unsafe {
+            let words = shm_array_error_detail();
+            if words.is_null() { String::new() } else { CStr::from_ptr(words).to_string_lossy().into_owned() }
+        }
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        self.elements = &[];
+        // SAFETY: the handle is open, and gone with this value.
+        unsafe { shm_array_close(self.handle) };
+    }
+}

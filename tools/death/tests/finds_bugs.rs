@@ -1,0 +1,54 @@
+//! The harness finds what it is made to find: each toy has one classic bug, and the sound one has none.
+//!
+//! One test that goes from toy to toy: the watchdog of the harness wants the processors for itself.
+
+use std::process::{Command, Output};
+
+fn death(arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_death"));
+    command.args(arguments.split_whitespace()).env("RUST_BACKTRACE", "0").output().expect("the harness starts")
+}
+
+fn must_find(arguments: &str, words: &[&str]) {
+    let output = death(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "death {arguments} should have found a violation:\n{out}\n{err}");
+    assert!(
+        words.iter().any(|words| err.contains(words)),
+        "death {arguments} should have said {words:?}:\n{out}\n{err}"
+    );
+}
+
+fn must_pass(arguments: &str) {
+    let output = death(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "death {arguments} should have found nothing:\n{out}\n{err}");
+    assert!(out.contains("no violation"), "death {arguments} should have said so:\n{out}");
+}
+
+#[test]
+fn finds_every_bug_and_none_where_there_is_none() {
+    must_pass("random lock --subject toy-sound --kills 300");
+    must_pass("syscalls create open close unlink collect --subject toy-sound");
+    must_pass("steps lock/exclusive --every 29 --subject toy-sound");
+    must_pass("steps lock/shared --every 29 --subject toy-sound");
+
+    // At random the same bug shows itself in many ways; at an exact point it has few faces.
+    must_find("random lock --subject toy-hang", &["a hang:"]);
+    must_find("steps lock/exclusive --every 29 --subject toy-hang", &["lock by the survivor returned 1"]);
+    must_find("random lock --subject toy-pid", &["VIOLATION"]);
+    must_find("random lock --subject toy-silent", &["without EOWNERDEAD", "was not told EOWNERDEAD"]);
+    must_find(
+        "steps lock/exclusive --every 29 --subject toy-silent",
+        &["EOWNERDEAD, although the victim died inside", "without EOWNERDEAD"],
+    );
+    must_find("random lock --subject toy-readers", &["VIOLATION"]);
+    must_find("steps lock/shared --every 29 --subject toy-readers", &["got in ("]);
+    must_find("random lock --subject toy-lease", &["VIOLATION"]);
+    must_find("steps lock/exclusive --every 29 --subject toy-lease", &["did not have to wait"]);
+    must_find("syscalls create --subject toy-half", &["'segment' should be there: code -20"]);
+    must_find("syscalls create --subject toy-litter", &["left behind in /dev/shm"]);
+    must_find("syscalls create --subject toy-leak", &["descriptors open before"]);
+    must_find("syscalls create --subject toy-cling", &["segments mapped before"]);
+    must_find("syscalls create --subject toy-crash", &["the victim was not killed by us, but exited with code 101"]);
+}
