@@ -133,7 +133,7 @@ static inline void own_dev_shm(const char *mount_options)
 /* An empty directory, for file:// names; the caller removes it. */
 static inline char *new_directory(char *path, size_t room)
 {
-    snprintf(path, room, "/tmp/ctest-%d-XXXXXX", (int)getpid());
+    snprintf(path, room, "/tmp/ctest-%d-XXXXXX", (int)check_main);
     CHECK(mkdtemp(path));
     return path;
 }

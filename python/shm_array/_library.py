@@ -16,7 +16,7 @@ from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_uin
 
 from . import _errors
 
-ABI_VERSION = 1
+ABI_VERSION = 1  # the least that will do: functions are added, and none is ever taken away or changed
 
 # open flags
 READ = 1
@@ -59,10 +59,10 @@ def _load():
             f"the C library of shm_array could not be loaded: {error}. Build it with `cargo build --release`, and set "
             "SHM_ARRAY_LIBRARY to the path of libshm_array.so"
         ) from None
-    if version != ABI_VERSION:
+    if version < ABI_VERSION:
         raise ImportError(
-            f"{path} has version {version} of the C interface, and this package speaks version {ABI_VERSION}: install "
-            "the two from one release"
+            f"{path} has version {version} of the C interface, and this package needs {ABI_VERSION} or later: build "
+            "it anew, or set SHM_ARRAY_LIBRARY to the right one"
         )
     return library
 

@@ -382,13 +382,37 @@ def test_a_forked_child_that_leaves_the_block_releases_nothing(a, attempt):
     assert attempt() == GOT_IT
 
 
-def test_untracked_and_read_only_arrays_say_why_they_have_no_lock(name):
+def test_an_untracked_array_says_why_it_has_no_lock(name):
     shm_array.create(name, 3)
-    with pytest.raises(OSError) as caught:
+    with pytest.raises(OSError, match="(?i)untracked"):
         shm_array.open(name, "r+", untracked=True).lock()
-    assert "untracked" in str(caught.value).lower()
-    with pytest.raises(PermissionError):
-        shm_array.open(name).lock()
+
+
+def test_who_may_not_write_the_file_may_not_lock(name):
+    shm_array.create(name, 3, permissions=0o444)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            if os.geteuid() == 0:
+                os.seteuid(65534)
+            a = shm_array.open(name)
+            for lock in (a.lock, a.shared):
+                try:
+                    lock()
+                except PermissionError:
+                    code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_reader_who_may_write_the_file_locks_too(a, name, attempt):
+    reader = shm_array.open(name)
+    with reader.shared():
+        assert attempt("shared") == GOT_IT and attempt() == TIMED_OUT
+    with reader.lock():
+        assert attempt() == TIMED_OUT
 
 
 def test_what_is_written_under_the_lock_is_seen_under_the_lock(name, start):

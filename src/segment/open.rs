@@ -5,6 +5,7 @@
 //! by the remover, or sees that the name has changed and starts again.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Context, Errno, Error, Result};
@@ -34,12 +35,7 @@ pub fn open(place: &Place, access: Access) -> Result<Segment> {
         if let Place::File(_) = place {
             file::require_local(&fd, place)?;
         }
-        let named = match file::named(path) {
-            Err(errno) if errno != Errno::ENOENT => return Err(cannot_open(place, errno)),
-            named => named,
-        };
-        // In this order: the byte first, then the name.
-        if take_attach_byte(&fd, place)? && named == Ok(facts.id) {
+        if take_attach_byte(&fd, place)? && still_names(path, &facts, place)? {
             let contents = examine(&fd, &facts, place)?;
             return finish(fd, &facts, place.clone(), access, contents);
         }
@@ -102,6 +98,14 @@ fn require_regular(facts: &Facts, place: &Place) -> Result<()> {
     }
     let what = "it is a directory, FIFO, socket or device";
     Err(Error::new(crate::error::Code::Format, format!("{place} is not a regular file: {what}")))
+}
+
+fn still_names(path: &Path, facts: &Facts, place: &Place) -> Result<bool> {
+    match file::named(path) {
+        Ok(id) => Ok(id == facts.id),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(cannot_open(place, errno)),
+    }
 }
 
 fn take_attach_byte(fd: &OwnedFd, place: &Place) -> Result<bool> {

@@ -150,6 +150,11 @@ impl Tracee {
         registers::skip_call(self.process.pid)
     }
 
+    /// At an entry of brk: it does not move the break. brk is the one call that fails without an errno.
+    pub fn void_brk(&self) -> Result<(), String> {
+        registers::set_first_argument(self.process.pid, 0)
+    }
+
     /// At an exit: the call returns this error.
     pub fn fail_call(&self, errno: i32) -> Result<(), String> {
         registers::set_result(self.process.pid, -i64::from(errno))
@@ -266,6 +271,10 @@ mod registers {
         change(pid, |registers| registers.orig_rax = u64::MAX)
     }
 
+    pub fn set_first_argument(pid: Pid, value: u64) -> Result<(), String> {
+        change(pid, |registers| registers.rdi = value)
+    }
+
     pub fn set_result(pid: Pid, result: i64) -> Result<(), String> {
         change(pid, |registers| registers.rax = result as u64)
     }
@@ -278,6 +287,10 @@ mod registers {
     const SORRY: &str = "injecting errors is written for x86_64 only; kills and steps work here";
 
     pub fn skip_call(_: Pid) -> Result<(), String> {
+        Err(SORRY.to_owned())
+    }
+
+    pub fn set_first_argument(_: Pid, _: u64) -> Result<(), String> {
         Err(SORRY.to_owned())
     }
 

@@ -17,8 +17,6 @@ use crate::engine::world::{ENDED, PAUSED};
 
 use nix::errno::Errno;
 
-const CLOSE: i64 = libc::SYS_close;
-
 /// Where to strike.
 pub struct Options {
     /// Only at this call (from 1), to repeat something seen.
@@ -34,13 +32,27 @@ enum Blow {
     Fail(Errno),
 }
 
+impl Blow {
+    fn words(self) -> String {
+        match self {
+            Blow::Nothing => "left alone".to_owned(),
+            Blow::KillAtEntry => "entered, and killed there".to_owned(),
+            Blow::KillAtExit => "made, and killed at its exit".to_owned(),
+            Blow::Fail(errno) => format!("made to fail with {errno}"),
+        }
+    }
+}
+
 /// Do it all for one operation.
 pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Result<(), String> {
     // Once in peace, to know the calls.
     let mut calls = Vec::new();
     match strike(trials, u64::MAX, Blow::Nothing, &mut calls) {
-        Ok(Some(0)) => {}
-        Ok(code) => report.violation(format!("left alone, the operation returned {code:?} instead of 0")),
+        Ok(Outcome::Missed(0)) => {}
+        Ok(Outcome::Missed(code) | Outcome::Failed(code)) => {
+            report.violation(format!("left alone, the operation returned {code} instead of 0"));
+        }
+        Ok(Outcome::Killed) => unreachable!("nobody has killed it"),
         Err(words) => report.violation(format!("left alone: {words}")),
     }
     if !report.is_clean() {
@@ -53,37 +65,29 @@ pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Resul
     for blow in blows {
         let before = report.found();
         for (n, &call) in (1..).zip(&calls) {
-            let unheard_of = call == CLOSE && matches!(blow, Blow::Fail(errno) if errno != Errno::EINTR);
-            if unheard_of || report.is_enough(before) || options.at.is_some_and(|at| at != n) {
+            let is_pointless = matches!(blow, Blow::Fail(errno) if !can_fail(call, errno));
+            if is_pointless || report.is_enough(before) || options.at.is_some_and(|at| at != n) {
                 continue;
             }
             let mut made = Vec::new();
-            let result = strike(trials, n, blow, &mut made);
+            let outcome = strike(trials, n, blow, &mut made);
             // Not always the call that it was in peace: waiting depends on time.
-            let struck = made.get(n as usize - 1).copied();
-            let call = struck.unwrap_or(call);
-            match result {
-                Ok(_) if struck.is_none() => report.count("operations that made fewer calls this time"),
-                Ok(outcome) => match (blow, outcome) {
-                    (Blow::KillAtEntry, None) => report.count("kills at entry"),
-                    (_, None) => report.count("kills at exit"),
-                    (Blow::Fail(errno), Some(0)) => {
-                        report.count("injected errors, and the operation succeeded all the same");
-                        survived.entry(call_name(call)).or_default().insert(format!("{errno:?}"));
-                    }
-                    (Blow::Fail(_), Some(_)) => report.count("injected errors, and the operation returned an error"),
-                    (_, Some(_)) => unreachable!("the killed return nothing"),
-                },
-                Err(words) => {
-                    let (call, name) = (call_name(call), trials.operation.name());
-                    let what = match blow {
-                        Blow::Nothing => unreachable!("not among the blows"),
-                        Blow::KillAtEntry => format!("killed at the entry of call {n} ({call})"),
-                        Blow::KillAtExit => format!("killed at the exit of call {n} ({call})"),
-                        Blow::Fail(errno) => format!("call {n} ({call}) made to fail with {errno}"),
-                    };
-                    let again = format!("death syscalls {name} --subject {} --at {n}", trials.subject());
-                    report.violation(format!("{what}: {words}\n    repeat with: {again}"));
+            let call = call_name(made.get(n as usize - 1).copied().unwrap_or(call));
+            match (outcome, blow) {
+                (Ok(Outcome::Killed), Blow::KillAtEntry) => report.count("kills at entry"),
+                (Ok(Outcome::Killed), _) => report.count("kills at exit"),
+                (Ok(Outcome::Failed(0)), Blow::Fail(errno)) => {
+                    report.count("injected errors, and the operation succeeded all the same");
+                    survived.entry(call).or_default().insert(format!("{errno:?}"));
+                }
+                (Ok(Outcome::Failed(_)), _) => report.count("injected errors, and the operation returned an error"),
+                (Ok(Outcome::Missed(_)), _) => report.count("operations that made other calls this time"),
+                (Err(words), blow) => {
+                    let (name, subject) = (trials.operation.name(), trials.subject());
+                    report.violation(format!(
+                        "call {n} ({call}) {}: {words}\n    repeat with: death syscalls {name} --subject {subject} --at {n}",
+                        blow.words()
+                    ));
                     trials.renew()?;
                 }
             }
@@ -96,12 +100,26 @@ pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// One trial with a blow at the n-th call. Returns what the operation did, unless it was killed.
-fn strike(trials: &mut Trials, n: u64, blow: Blow, calls: &mut Vec<i64>) -> Result<Option<i32>, String> {
+/// How a trial ended.
+enum Outcome {
+    /// The victim was killed.
+    Killed,
+    /// An error was injected, and the operation returned this.
+    Failed(i32),
+    /// There was no such call this time, or one that does not fail like that. The operation returned this.
+    Missed(i32),
+}
+
+/// One trial with a blow at the n-th call; `calls` collects those that were made.
+fn strike(trials: &mut Trials, n: u64, blow: Blow, calls: &mut Vec<i64>) -> Result<Outcome, String> {
     let mut victim = trials.victim()?;
+    let mut has_failed = false;
     loop {
         match next(trials, &mut victim)? {
-            Stop::Entry(_) if trials.marker() == ENDED => return trials.finish_and_check(victim).map(Some),
+            Stop::Entry(_) if trials.marker() == ENDED => {
+                let code = trials.finish_and_check(victim)?;
+                return Ok(if has_failed { Outcome::Failed(code) } else { Outcome::Missed(code) });
+            }
             Stop::Entry(_) if trials.marker() == PAUSED => {} // the marker's own call
             Stop::Entry(call) => {
                 calls.push(call);
@@ -109,12 +127,16 @@ fn strike(trials: &mut Trials, n: u64, blow: Blow, calls: &mut Vec<i64>) -> Resu
                     continue;
                 }
                 if let Blow::Fail(errno) = blow {
-                    fail(trials, &mut victim, call, errno)?;
-                } else if blow == Blow::KillAtEntry
-                    || blow == Blow::KillAtExit && next(trials, &mut victim)? == Stop::Exit
-                {
-                    return trials.kill_and_check(victim).map(|()| None);
+                    has_failed = can_fail(call, errno);
+                    if has_failed {
+                        fail(trials, &mut victim, call, errno)?;
+                    }
+                    continue;
                 }
+                if blow == Blow::KillAtExit {
+                    leave_call(trials, &mut victim)?;
+                }
+                return trials.kill_and_check(victim).map(|()| Outcome::Killed);
             }
             Stop::Exit | Stop::Marker => {}
             other => return Err(trials.lost(&other)),
@@ -133,14 +155,34 @@ fn next(trials: &mut Trials, victim: &mut Tracee) -> Result<Stop, String> {
     }
 }
 
+/// From the entry of a call to its exit.
+fn leave_call(trials: &mut Trials, victim: &mut Tracee) -> Result<(), String> {
+    match next(trials, victim)? {
+        Stop::Exit => Ok(()),
+        other => Err(trials.lost(&other)),
+    }
+}
+
+/// All errors are tried at all calls but these.
+fn can_fail(call: i64, errno: Errno) -> bool {
+    match call {
+        libc::SYS_close => errno == Errno::EINTR,
+        libc::SYS_brk => errno == Errno::ENOMEM,
+        _ => true,
+    }
+}
+
 /// From the entry of a call to its exit, where it has failed.
 fn fail(trials: &mut Trials, victim: &mut Tracee, call: i64, errno: Errno) -> Result<(), String> {
-    if call != CLOSE {
-        victim.skip_call()?;
-    }
     trials.meddle(if call == libc::SYS_munmap { INJECTED | UNMAPPED } else { INJECTED });
-    match next(trials, victim)? {
-        Stop::Exit => victim.fail_call(errno as i32),
-        other => Err(format!("no exit after the entry of a system call, but: {other:?}")),
+    match call {
+        libc::SYS_brk => {
+            victim.void_brk()?;
+            return leave_call(trials, victim);
+        }
+        libc::SYS_close => {}
+        _ => victim.skip_call()?,
     }
+    leave_call(trials, victim)?;
+    victim.fail_call(errno as i32)
 }

@@ -4,6 +4,9 @@
 //! library serves a struct as far as its `size` goes).
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fs::File;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::atomic::AtomicU64;
 
@@ -42,12 +45,6 @@ struct View {
 }
 
 #[repr(C)]
-struct Stat {
-    size: usize,
-    id: [u8; 16],
-}
-
-#[repr(C)]
 struct Handle {
     opaque: [u8; 0],
 }
@@ -63,7 +60,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn shm_array_open(name: *const c_char, flags: u32, out: *mut *mut Handle) -> c_int;
     fn shm_array_view(array: *const Handle, out: *mut View) -> c_int;
-    fn shm_array_stat(array: *const Handle, out: *mut Stat) -> c_int;
+    fn shm_array_fd(array: *const Handle, out_fd: *mut c_int) -> c_int;
     fn shm_array_lock(array: *const Handle, mode: u32, timeout_ns: i64) -> c_int;
     fn shm_array_unlock(array: *const Handle) -> c_int;
     fn shm_array_recover(array: *const Handle) -> c_int;
@@ -78,7 +75,6 @@ unsafe extern "C" {
 pub struct Library {
     handle: *mut Handle,
     elements: &'static [AtomicU64],
-    identity: u64,
 }
 
 fn terminated(text: &str) -> CString {
@@ -126,11 +122,7 @@ impl Library {
 
     /// Wrap a fresh handle; it is closed if anything goes wrong.
     fn adopt_handle(handle: *mut Handle) -> Result<Library, Failure> {
-        let mut library = Library { handle, elements: &[], identity: 0 };
-        let mut stat = Stat { size: size_of::<Stat>(), id: [0; 16] };
-        // SAFETY: the handle is open, and `stat` says its own size.
-        checked(unsafe { shm_array_stat(handle, &mut stat) })?;
-        library.identity = u64::from_le_bytes(stat.id[..8].try_into().expect("eight bytes"));
+        let mut library = Library { handle, elements: &[] };
         let view = library.view()?;
         // SAFETY: the library says that `count` elements of 8 bytes are mapped here; they stay until close, and `elements()`
         // hands them out for no longer than the handle lives. Other processes write them too, hence atomics.
@@ -185,7 +177,14 @@ impl Subject for Library {
     }
 
     fn identity(&self) -> Result<u64, Failure> {
-        Ok(self.identity)
+        // The inode: stat would tell the segment's own id, and look through all of /proc for it.
+        let mut fd = -1;
+        // SAFETY: the handle is open, and `fd` outlives the call.
+        checked(unsafe { shm_array_fd(self.handle, &mut fd) })?;
+        // SAFETY: the descriptor is ours, and of nobody else.
+        let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        let inode = file.metadata().map(|own| own.ino());
+        inode.map(|inode| inode << 8).map_err(|why| Failure { code: libc::EIO, words: format!("fstat: {why}") })
     }
 
     fn lock(&self, hold: Hold, timeout_ns: i64) -> i32 {

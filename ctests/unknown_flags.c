@@ -1,0 +1,54 @@
+/* unknown_flags.c - a flag that does not exist, or that makes no sense with another, is EINVAL; nothing is made or opened. */
+#include "given.h"
+
+int main(void)
+{
+    char name[64], other[64], figure[32];
+    uint64_t shape[] = {3};
+    uint8_t id[16];
+    int descriptor = -1;
+    shm_array_t *array = new_doubles(unique_name(name, sizeof name), 3);
+    shm_array_t *untouched = (shm_array_t *)shape, *out = untouched;
+    memcpy(id, stat_of(array).id, sizeof id);
+    OK(shm_array_fd(array, &descriptor));
+    unique_name(other, sizeof other);
+    int descriptors = descriptors_open();
+
+    for (int bit = 0; bit < 32; bit++) {
+        uint32_t flag = UINT32_C(1) << bit;
+        snprintf(figure, sizeof figure, "%#x", (unsigned)flag);
+        if (flag > SHM_ARRAY_ADOPT) {
+            RC(EINVAL, shm_array_open(name, SHM_ARRAY_READ | flag, &out));
+            SAYS(figure);
+            RC(EINVAL, shm_array_open_id(name, SHM_ARRAY_READ | flag, id, &out));
+            RC(EINVAL, shm_array_open_fd(descriptor, SHM_ARRAY_READ | flag, &out));
+        }
+        if (flag != SHM_ARRAY_UNTRACKED && flag != SHM_ARRAY_FORTRAN && flag != SHM_ARRAY_LAST_CLOSE && flag != SHM_ARRAY_OR_OPEN) {
+            shm_array_options_t options = no_options();
+            options.flags = flag;
+            RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+            SAYS(figure);
+        }
+    }
+
+    /* One way of opening, not none and not two. */
+    const uint32_t senseless[] = {0, SHM_ARRAY_READ | SHM_ARRAY_COPY_ON_WRITE, SHM_ARRAY_WRITE | SHM_ARRAY_COPY_ON_WRITE,
+                                  SHM_ARRAY_UNTRACKED, SHM_ARRAY_ADOPT, SHM_ARRAY_READ | SHM_ARRAY_ADOPT,
+                                  SHM_ARRAY_COPY_ON_WRITE | SHM_ARRAY_ADOPT};
+    for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
+        RC(EINVAL, shm_array_open(name, senseless[i], &out));
+        SAYS("SHM_ARRAY_");
+        RC(EINVAL, shm_array_open_id(name, senseless[i], id, &out));
+        RC(EINVAL, shm_array_open_fd(descriptor, senseless[i], &out));
+    }
+    shm_array_options_t options = no_options();
+    options.reserved = 1;
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    SAYS("reserved");
+
+    CHECK(out == untouched && !exists(other) && descriptors_open() == descriptors);
+    CHECK(close(descriptor) == 0);
+    shm_array_close(array);
+    OK(shm_array_unlink(name));
+    return 0;
+}
