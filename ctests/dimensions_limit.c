@@ -14,7 +14,7 @@ int main(void)
     shm_array_view_t view = view_of(array);
     CHECK(view.ndim == 64 && view.count == 1024 && view.nbytes == 2048);
     CHECK(memcmp(view.shape, shape, sizeof view.shape) == 0);
-    CHECK(view.strides[63] == 4 && view.strides[62] == 4 && view.strides[0] == 1024);
+    CHECK(view.strides[63] == 2 && view.strides[62] == 4 && view.strides[0] == 1024);
 
     int64_t step[64];
     for (int axis = 0; axis < 64; axis++)

@@ -288,7 +288,7 @@ extern "C" {
 //   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
 //   EEXIST      the name is taken.
 //   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
-//   EINVAL      a bad name, shape, flag, capacity or metadata. EOVERFLOW: more than 2^63 bytes.
+//   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
 //   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
 //   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
 //
@@ -425,7 +425,7 @@ int shm_array_slice(const struct shm_array_t *array,
 //   EOWNERDEAD  the caller holds the lock, and a holder died while writing: the elements may be half written. Repair
 //               them, then call shm_array_recover(); until then every holder is told again.
 //   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0).
-//   EACCES      this process may not write the array's lock words (EROFS: nobody may).
+//   EACCES      the array was opened with SHM_ARRAY_READ, or this process may not write the file (EROFS: nobody may).
 //   EUSERS      more processes lock this array than it has slots.
 //   EOPNOTSUPP  an untracked array, or an ordinary .npy file.
 //   EINVAL      `array` is NULL, or `mode` is neither of the two.
@@ -465,8 +465,8 @@ int shm_array_recover(const struct shm_array_t *array);
 //
 // Returns:
 //   EPERM       this handle does not hold the lock exclusively.
-//   ENOSPC      `length` is beyond the capacity.
-//   EOPNOTSUPP  an adopted file. EINVAL: an array without dimensions, or NULL.
+//   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
+//   EOPNOTSUPP  an ordinary .npy file.
 //
 // Since 0.1.
 int shm_array_resize(const struct shm_array_t *array,
@@ -490,7 +490,7 @@ int shm_array_generation(const struct shm_array_t *array,
 // Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
 //
 // Returns:
-//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
 //
 // Since 0.1.
 //
@@ -547,8 +547,7 @@ int shm_array_funlink(const struct shm_array_t *array);
 //
 // Returns:
 //   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
-//   ENOENT  this machine has no /dev/shm.
-//   EINVAL  `out` is NULL.
+//   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
 //
 // Ownership: the caller closes `*out`.
 // Threads:   one thread at a time uses a walk.
@@ -589,7 +588,7 @@ void shm_array_list_close(struct shm_array_list_t *list);
 //
 // Returns:
 //   0       `*out_removed` (which may be NULL) says how many went.
-//   ENOENT  this machine has no /dev/shm.
+//   EACCES  /dev/shm cannot be listed.
 //
 // Since 0.1.
 //

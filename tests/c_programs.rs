@@ -1,83 +1,202 @@
-//! Each program in ctests/ is a test, compiled as C99 and as C++17 against the library of this very build.
+//! Each program in ctests/ is two tests: compiled as C99 and as C++17, linked against the library of this very build,
+//! and run. One is also linked statically.
 //!
-//! With SHM_ARRAY_VALGRIND=1 each runs under valgrind, except those whose first line says why it cannot. A program
-//! that exits with 77 says in words why it cannot run here.
+//! The first line of a program says which behaviour it shows, and in brackets why it cannot run under valgrind, where it
+//! cannot: `[no valgrind: takes 4 GiB]`. It exits with 77 where it cannot run on this machine, and its last words say
+//! why; such tests are counted as ignored. With SHM_ARRAY_VALGRIND=1 every program runs under valgrind.
+//!
+//! A program ends its own hangs (ctests/check.h); should it fail even in that, the watchdog here kills it. What it leaves
+//! in /dev/shm or /tmp is a failure, and is removed.
 
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-const LANGUAGES: [(&str, &str, &[&str]); 2] =
-    [("c", "gcc", &["-std=c99"]), ("c++", "g++", &["-x", "c++", "-std=c++17", "-Wno-missing-field-initializers"])];
+/// Of the programs that end by calling it in the last line of their output.
 const CANNOT_RUN_HERE: i32 = 77;
+const STATICALLY: &str = "written_here_read_there";
+/// What Rust's standard library needs beside itself, when it is linked into a C program.
+const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
+
+/// How a program is made.
+#[derive(Clone, Copy, PartialEq)]
+enum Build {
+    C,
+    Cxx,
+    StaticC,
+}
+
+/// How a program is run: its own alarm, and the watchdog for when that fails.
+struct Pace {
+    valgrind: bool,
+    alarm: u64,
+    watchdog: Duration,
+}
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Some programs need gigabytes, and all start processes of their own: two at a time are enough.
+    // Some programs take gigabytes, and all start processes of their own: two at a time are enough.
     arguments.test_threads.get_or_insert(2);
     libtest_mimic::run(&arguments, trials()).exit();
 }
 
 fn trials() -> Vec<Trial> {
     let folder = workshop::root().join("ctests");
-    let entries = std::fs::read_dir(&folder).expect("ctests/ can be listed");
-    let mut programs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    programs.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
-    programs.sort();
-    assert!(!programs.is_empty(), "no C programs in {}", folder.display());
-    let both = |path: PathBuf| {
-        LANGUAGES.map(|(language, compiler, flags)| {
-            let path = path.clone();
-            let name = format!("{}.{language}", path.file_stem().unwrap_or_default().to_string_lossy());
-            Trial::test(name, move || run(&path, language, compiler, flags))
-        })
-    };
-    programs.into_iter().flat_map(both).collect()
+    let entries = fs::read_dir(&folder).expect("ctests/ can be listed");
+    let mut sources: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    sources.sort();
+    assert!(!sources.is_empty(), "no C programs in {}", folder.display());
+    sources.iter().flat_map(|source| builds_of(source).map(|build| trial(source.clone(), build))).collect()
 }
 
-fn run(source: &Path, language: &str, compiler: &str, flags: &[&str]) -> Result<(), Failed> {
-    let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-    let program = workshop::directory("ctests")?.join(format!("{stem}.{language}"));
-    compile(source, &program, compiler, flags)?;
-    let text = std::fs::read_to_string(source)?;
-    let first_line = text.lines().next().unwrap_or_default();
-    let valgrind = std::env::var_os("SHM_ARRAY_VALGRIND").is_some();
-    if valgrind && first_line.contains("[no valgrind") {
-        println!("{stem}: not under valgrind: {first_line}");
-        return Ok(());
+fn builds_of(source: &Path) -> impl Iterator<Item = Build> {
+    let statically = stem(source) == STATICALLY;
+    [Build::C, Build::Cxx].into_iter().chain(statically.then_some(Build::StaticC))
+}
+
+fn trial(source: PathBuf, build: Build) -> Trial {
+    let name = format!("{}.{}", stem(&source), build.suffix());
+    Trial::ignorable_test(name, move || test(&source, build))
+}
+
+fn stem(source: &Path) -> &str {
+    source.file_stem().and_then(|stem| stem.to_str()).expect("programs have plain names")
+}
+
+fn test(source: &Path, build: Build) -> Result<Completion, Failed> {
+    let text = fs::read_to_string(source)?;
+    let behaviour = text.lines().next().unwrap_or_default();
+    let opening = format!("/* {}.c - ", stem(source));
+    if !behaviour.starts_with(&opening) {
+        return Err(format!("the first line is {behaviour:?}; it should begin with {opening:?}").into());
     }
-    let mut command = if valgrind { under_valgrind(&program) } else { Command::new(&program) };
-    let output = command.output()?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(0) => Ok(()),
-        Some(CANNOT_RUN_HERE) => {
-            println!("{stem}: skipped: {}", words.trim());
-            Ok(())
+    let pace = Pace::of_this_run();
+    if let (true, Some((_, reason))) = (pace.valgrind, behaviour.split_once("[no valgrind: ")) {
+        return Ok(Completion::ignored_with(reason.trim_end_matches(['*', '/', ' ', ']'])));
+    }
+
+    let program = workshop::directory("ctests")?.join(format!("{}.{}", stem(source), build.suffix()));
+    compile(source, &program, build)?;
+    let (status, output, left) = run(&program, &pace)?;
+    let last_words = output.trim_end().lines().last().unwrap_or("it does not say why").to_string();
+    match status.code() {
+        Some(0 | CANNOT_RUN_HERE) if !left.is_empty() => Err(format!("{behaviour}\nit left behind {left:?}").into()),
+        Some(0) => Ok(Completion::Completed),
+        Some(CANNOT_RUN_HERE) => Ok(Completion::ignored_with(last_words)),
+        _ => Err(format!("{behaviour}\n{}\n{output}", how_it_ended(status)).into()),
+    }
+}
+
+impl Build {
+    fn suffix(self) -> &'static str {
+        match self {
+            Build::C => "c",
+            Build::Cxx => "c++",
+            Build::StaticC => "static",
         }
-        _ => Err(format!("{}: {}\n{words}", first_line, output.status).into()),
+    }
+
+    /// The compiler is the one that the cc crate finds, so that CC, CXX, CFLAGS and the like are obeyed.
+    fn compiler(self) -> Result<Command, cc::Error> {
+        let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let mut build = cc::Build::new();
+        build.cargo_metadata(false).target(&machine).host(&machine).opt_level(2).debug(true).cpp(self == Build::Cxx);
+        let mut command = build.try_get_compiler()?.to_command();
+        match self {
+            Build::C | Build::StaticC => command.args(["-std=c99", "-D_GNU_SOURCE"]),
+            Build::Cxx => command.args(["-x", "c++", "-std=c++17"]),
+        };
+        command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]);
+        Ok(command)
     }
 }
 
-fn compile(source: &Path, program: &Path, compiler: &str, flags: &[&str]) -> Result<(), Failed> {
+fn compile(source: &Path, program: &Path, build: Build) -> Result<(), Failed> {
     let library = workshop::library()?;
-    let directory = library.parent().ok_or("the library lies in a directory")?;
-    let mut command = Command::new(compiler);
-    command.args(flags).args(["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread", "-I"]);
-    command.arg(workshop::root().join("include")).arg("-o").arg(program).arg(source).args(["-x", "none"]).arg(&library);
-    command.arg(format!("-Wl,-rpath,{}", directory.display()));
-    let output = command.output().map_err(|error| format!("{compiler} does not start: {error}"))?;
+    let mut command = build.compiler()?;
+    command.arg("-I").arg(workshop::root().join("include")).arg(source).args(["-x", "none", "-o"]).arg(program);
+    match build {
+        Build::StaticC => command.arg(library.with_extension("a")).args(SYSTEM_LIBRARIES),
+        // Its directory is noted as RPATH, not as RUNPATH: cargo sets LD_LIBRARY_PATH, which would come before the
+        // latter and lead to what `cargo build` made some other time.
+        _ => {
+            let directory = library.parent().ok_or("a library lies in a directory")?.display().to_string();
+            command.arg(&library).arg(format!("-Wl,-rpath,{directory},--disable-new-dtags"))
+        }
+    };
+    let output = command.output().map_err(|error| format!("{command:?} does not start: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
     Err(format!("{command:?}\n{}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-fn under_valgrind(program: &Path) -> Command {
-    let mut command = Command::new("valgrind");
-    let leaks = ["--leak-check=full", "--errors-for-leak-kinds=definite"];
-    command.args(["--quiet", "--error-exitcode=99", "--trace-children=no"]).args(leaks).arg(program);
-    command.env("CHECK_SECONDS", "300");
-    command
+impl Pace {
+    fn of_this_run() -> Pace {
+        match std::env::var_os("SHM_ARRAY_VALGRIND") {
+            Some(one) if one == "1" => Pace { valgrind: true, alarm: 600, watchdog: Duration::from_secs(660) },
+            _ => Pace { valgrind: false, alarm: 60, watchdog: Duration::from_secs(90) },
+        }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(if self.valgrind { Path::new("valgrind") } else { program });
+        if self.valgrind {
+            command.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+            command.arg(program).env("CHECK_SECONDS", self.alarm.to_string());
+        }
+        command
+    }
+}
+
+/// Runs a program to its end: how that was, all that it printed, and what it left lying about.
+fn run(program: &Path, pace: &Pace) -> Result<(ExitStatus, String, Vec<PathBuf>), Failed> {
+    // Into a file: a pipe would be kept open by a process that the program left behind.
+    let transcript = program.with_extension(format!("{}.txt", program.extension().unwrap_or_default().display()));
+    let file = File::create(&transcript)?;
+    let mut command = pace.command(program);
+    command.env_remove("LD_LIBRARY_PATH").current_dir(program.parent().ok_or("a program lies in a directory")?);
+    command.stdout(file.try_clone()?).stderr(file);
+    let mut child = command.spawn().map_err(|error| format!("{command:?} does not start: {error}"))?;
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if begin.elapsed() > pace.watchdog {
+            child.kill()?;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let left = take_away(&format!("ctest-{}-", child.id()));
+    Ok((status, String::from_utf8_lossy(&fs::read(transcript)?).into_owned(), left))
+}
+
+/// Removes what has such a name: a program's names begin with its pid.
+fn take_away(prefix: &str) -> Vec<PathBuf> {
+    let entries = ["/dev/shm", "/tmp"].into_iter().flat_map(fs::read_dir).flatten().flatten();
+    let left: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| begins(path, prefix)).collect();
+    for path in &left {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+    }
+    left
+}
+
+fn begins(path: &Path, prefix: &str) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+}
+
+fn how_it_ended(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(libc::SIGABRT), _) => "a check failed".into(),
+        (Some(libc::SIGKILL), _) => "it was killed, perhaps by the watchdog: it hung, and its alarm did not ring".into(),
+        (Some(signal), _) => format!("it was ended by signal {signal}"),
+        (_, Some(99)) => "valgrind found an error, or it exited with 99".into(),
+        (_, code) => format!("it exited with {}", code.unwrap_or_default()),
+    }
 }

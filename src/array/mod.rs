@@ -238,7 +238,8 @@ impl Array {
             Some(mode) => rwlock::unlock(self.segment().attachment()?, mode),
             None => Err(Error::os(
                 Errno::EPERM,
-                "this handle does not hold the lock: unlock through the handle that locked, in the process that locked",
+                "this handle does not hold the lock: unlock through the handle that locked; a child made by fork holds none \
+                 of its parent's locks",
             )),
         }
     }
@@ -261,7 +262,7 @@ impl Array {
         self.segment().description()?;
         Err(Error::os(
             Errno::EPERM,
-            format!("to {what} an array, lock it through this handle with SHM_ARRAY_EXCLUSIVE first"),
+            format!("to {what} an array, take its exclusive lock (SHM_ARRAY_EXCLUSIVE) through this handle first"),
         ))
     }
 
@@ -271,19 +272,16 @@ impl Array {
         let layout = self.layout()?;
         let description = self.segment().description()?;
         if description.header.origin & origin::ADOPTED != 0 {
-            return Err(Error::os(Errno::EOPNOTSUPP, "an adopted .npy file cannot be resized: copy it into a new array"));
+            return Err(Error::invalid("an adopted .npy file cannot be resized: copy it into a new array"));
         }
         if layout.growing_axis().is_none() {
             return Err(Error::invalid("an array without dimensions cannot be resized"));
         }
         if length > layout.capacity {
-            return Err(Error::os(
-                Errno::ENOSPC,
-                format!(
-                    "length {length} is beyond the capacity of {} that the array was created with: create it with more",
-                    layout.capacity
-                ),
-            ));
+            return Err(Error::invalid(format!(
+                "length {length} is beyond the capacity of {} that the array was created with: create it with more",
+                layout.capacity
+            )));
         }
         let layout = layout.resized(length);
         let attachment = self.segment().attachment()?;
@@ -391,9 +389,14 @@ fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
     let layout = Layout::new(dtype.itemsize(), &front.shape, front.fortran, layout.capacity);
     let end = layout.bytes_for(layout.capacity).and_then(|bytes| bytes.checked_add(front.data_offset));
     let Some(end) = end.filter(|end| *end <= file.len) else {
+        let promised = end.map_or("more than 2^64 bytes".into(), |end| Bytes(end - front.data_offset).to_string());
         return Err(Error::new(
             Code::Corrupt,
-            format!("the header promises more elements than the file's {} hold: it was cut short", Bytes(file.len)),
+            format!(
+                "the header of {} bytes promises {promised} of elements, and the whole file has {}: it was cut short",
+                front.data_offset,
+                Bytes(file.len)
+            ),
         ));
     };
     // Segments begin their elements at a whole page, which other writers of .npy files do not.
@@ -401,6 +404,10 @@ fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
         return Err(Error::new(Code::Corrupt, "it was a shared array: its control block is cut off or overwritten"));
     }
     Ok(layout)
+}
+
+fn order(layout: &Layout) -> &'static str {
+    if layout.fortran == 1 { "Fortran" } else { "C" }
 }
 
 /// Arguments of `create`, checked before anything is made.
@@ -436,13 +443,10 @@ impl Plan {
         let whole = shape.iter().map(|len| (*len).max(1)).try_fold(dtype.itemsize(), u64::checked_mul);
         let capacity_bytes = layout.bytes_for(capacity).filter(|bytes| *bytes <= i64::MAX as u64);
         let (Some(capacity_bytes), Some(_)) = (capacity_bytes, whole.filter(|bytes| *bytes <= i64::MAX as u64)) else {
-            return Err(Error::os(
-                Errno::EOVERFLOW,
-                format!(
-                    "shape {shape:?} with {} bytes for each element and capacity {capacity} is more than 2^63 bytes",
-                    dtype.itemsize()
-                ),
-            ));
+            return Err(Error::invalid(format!(
+                "shape {shape:?} with {} bytes for each element and capacity {capacity} is more than 2^63 bytes",
+                dtype.itemsize()
+            )));
         };
         if options.slots > MAX_SLOTS {
             return Err(Error::invalid(format!("{} slots; at most {MAX_SLOTS} are allowed", options.slots)));
@@ -450,7 +454,7 @@ impl Plan {
         if options.permissions & !0o777 != 0 {
             return Err(Error::invalid(format!("permissions {:#o} have bits beyond 0777", options.permissions)));
         }
-        if let Some(metadata) = options.metadata.filter(|text| !text.is_empty()) {
+        if let Some(metadata) = options.metadata {
             serde_json::from_str::<serde_json::Value>(metadata)
                 .map_err(|error| Error::invalid(format!("the metadata are not JSON: {error}")))?;
         }
@@ -488,12 +492,15 @@ impl Plan {
         Err(Error::os(
             Errno::EEXIST,
             format!(
-                "{} exists with dtype {} and shape {:?}, not with dtype {} and shape {:?}: open it as it is, or unlink it",
+                "{} exists with dtype {} and shape {:?} in {} order, not with dtype {} and shape {:?} in {} order: open it as \
+                 it is, or unlink it",
                 array.segment().place(),
                 array.opened.dtype.descr(),
                 layout.shape(),
+                order(&layout),
                 self.dtype.descr(),
-                self.layout.shape()
+                self.layout.shape(),
+                order(&self.layout)
             ),
         ))
     }

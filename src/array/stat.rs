@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::os::process;
 use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
+use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::origin;
 use crate::sync::rwlock::{INCONSISTENT, Mode};
 
@@ -48,9 +49,13 @@ pub struct Stat {
 
 pub(super) fn stat(array: &Array) -> Result<Stat> {
     let segment = array.segment();
-    let description = segment.description()?;
-    let (header, layout) = (&description.header, array.layout()?);
-    let control = segment.control().expect("a shared segment has a control block");
+    let layout = array.layout()?;
+    let (description, control) = match (segment.contents(), segment.control()) {
+        (Contents::Shared(description), Some(control)) => (description, control),
+        (Contents::Ordinary(file), _) => return Ok(of_ordinary(array, file, layout.fortran == 1)),
+        (Contents::Shared(_), None) => return Err(Error::new(Code::Corrupt, "the control block is not mapped")),
+    };
+    let header = &description.header;
     let words = control.words();
     let word = words.lock.load(Relaxed);
     // A description of its own, or the segment's: neither holds a slot's lock.
@@ -95,4 +100,25 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         inconsistent: word & INCONSISTENT != 0,
         pids,
     })
+}
+
+/// An ordinary .npy file has sizes, and nobody locks it.
+fn of_ordinary(array: &Array, file: &OrdinaryFile, fortran: bool) -> Stat {
+    Stat {
+        id: [0; 16],
+        generation: 0,
+        data_offset: file.front.data_offset,
+        capacity_bytes: array.view().map_or(0, |view| view.nbytes),
+        file_bytes: file.len,
+        created_ns: 0,
+        creator_pid: 0,
+        last_close: false,
+        fortran,
+        adopted: false,
+        slots: 0,
+        lock: None,
+        lock_pid: 0,
+        inconsistent: false,
+        pids: process::who_maps(array.segment().id()),
+    }
 }

@@ -9,7 +9,7 @@ use super::{guard, handle, missing, numbers, optional_text, put, text};
 use crate::array::options::{OpenFlags, Options};
 use crate::array::view::Slice;
 use crate::array::{self, Array};
-use crate::error::{Errno, Error, Result};
+use crate::error::{Code, Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::sync::rwlock::{Acquired, Mode};
@@ -86,7 +86,7 @@ fn boxed(array: Result<Array>) -> Result<*mut Array> {
 ///   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
 ///   EEXIST      the name is taken.
 ///   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
-///   EINVAL      a bad name, shape, flag, capacity or metadata. EOVERFLOW: more than 2^63 bytes.
+///   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
 ///   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
 ///   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
 ///
@@ -107,7 +107,9 @@ pub unsafe extern "C" fn shm_array_create(
 ) -> c_int {
     let create = || {
         // SAFETY: the caller's promise, for each argument.
-        let (name, dtype) = unsafe { (optional_text(name, "name")?, text(dtype, "dtype")?) };
+        let name = unsafe { optional_text(name, "name") }?;
+        // SAFETY: the caller's promise.
+        let dtype = unsafe { dtype_text(dtype) }?;
         if ndim > SHM_ARRAY_MAX_NDIM as usize {
             return Err(Error::invalid(format!("{ndim} dimensions; at most {SHM_ARRAY_MAX_NDIM} are allowed")));
         }
@@ -127,6 +129,19 @@ pub unsafe extern "C" fn shm_array_create(
     };
     // SAFETY: the caller's promise.
     guard(|| unsafe { put(out, "out", create) })
+}
+
+/// A dtype that is not UTF-8 is like any other that is not understood.
+///
+/// # Safety
+///
+/// NULL, or ends in NUL and lives as long as the result.
+unsafe fn dtype_text<'a>(dtype: *const c_char) -> Result<&'a str> {
+    if dtype.is_null() {
+        return Err(missing("dtype"));
+    }
+    // SAFETY: not NULL, and the caller's promise.
+    unsafe { text(dtype, "dtype") }.map_err(|error| Error::new(Code::Dtype, error.detail()))
 }
 
 /// # Safety
@@ -346,7 +361,7 @@ pub unsafe extern "C" fn shm_array_slice(
 ///   EOWNERDEAD  the caller holds the lock, and a holder died while writing: the elements may be half written. Repair
 ///               them, then call shm_array_recover(); until then every holder is told again.
 ///   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0).
-///   EACCES      this process may not write the array's lock words (EROFS: nobody may).
+///   EACCES      the array was opened with SHM_ARRAY_READ, or this process may not write the file (EROFS: nobody may).
 ///   EUSERS      more processes lock this array than it has slots.
 ///   EOPNOTSUPP  an untracked array, or an ordinary .npy file.
 ///   EINVAL      `array` is NULL, or `mode` is neither of the two.
@@ -413,8 +428,8 @@ pub extern "C" fn shm_array_recover(array: Option<&Array>) -> c_int {
 ///
 /// Returns:
 ///   EPERM       this handle does not hold the lock exclusively.
-///   ENOSPC      `length` is beyond the capacity.
-///   EOPNOTSUPP  an adopted file. EINVAL: an array without dimensions, or NULL.
+///   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
+///   EOPNOTSUPP  an ordinary .npy file.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]
@@ -443,7 +458,7 @@ pub unsafe extern "C" fn shm_array_generation(array: Option<&Array>, out: *mut u
 /// Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
 ///
 /// Returns:
-///   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+///   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
 ///
 /// Since 0.1.
 ///

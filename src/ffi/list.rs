@@ -22,8 +22,7 @@ pub struct List {
 ///
 /// Returns:
 ///   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
-///   ENOENT  this machine has no /dev/shm.
-///   EINVAL  `out` is NULL.
+///   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
 ///
 /// Ownership: the caller closes `*out`.
 /// Threads:   one thread at a time uses a walk.
@@ -104,7 +103,7 @@ pub unsafe extern "C" fn shm_array_list_close(list: *mut List) {
 ///
 /// Returns:
 ///   0       `*out_removed` (which may be NULL) says how many went.
-///   ENOENT  this machine has no /dev/shm.
+///   EACCES  /dev/shm cannot be listed.
 ///
 /// Since 0.1.
 ///

@@ -1,6 +1,8 @@
 //! What went wrong, and who we are.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::DETAIL;
 use crate::error::Code;
@@ -21,14 +23,24 @@ pub const SHM_ARRAY_ERR_PANIC: c_int = -90;
 /// Never NULL; static; do not free it. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_strerror(code: c_int) -> *const c_char {
-    thread_local! {
-        static TEXT: std::cell::RefCell<std::ffi::CString> = std::cell::RefCell::default();
+    // Made at the first use of each code and kept for ever: callers compare and print several at once.
+    static TEXTS: [AtomicPtr<c_char>; 512] = [const { AtomicPtr::new(ptr::null_mut()) }; 512];
+    const UNKNOWN: &CStr = c"unknown code";
+    let index = usize::try_from(i64::from(code) + 256).unwrap_or(usize::MAX);
+    let (Some(place), Some(text)) = (TEXTS.get(index), Code::describe(code)) else { return UNKNOWN.as_ptr() };
+    let known = place.load(Ordering::Acquire);
+    if !known.is_null() {
+        return known;
     }
-    let text = Code::describe(code).unwrap_or("unknown code");
-    TEXT.with_borrow_mut(|last| {
-        *last = std::ffi::CString::new(text).unwrap_or_default();
-        last.as_ptr()
-    })
+    let fresh = CString::new(text).unwrap_or_default().into_raw();
+    match place.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => fresh,
+        Err(another_threads) => {
+            // SAFETY: from into_raw a moment ago, and given to nobody.
+            drop(unsafe { CString::from_raw(fresh) });
+            another_threads
+        }
+    }
 }
 
 /// This thread's last failure in full: what was wrong, what was expected, what to do, with figures.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::os::file::{self, HIDDEN_PREFIX};
 use crate::os::file_lock;
 use crate::os::name::{Place, SHM_DIRECTORY};
@@ -51,9 +51,14 @@ pub struct Entry {
 /// All segments with a shared-memory name that this user may read.
 pub fn list() -> Result<Vec<Entry>> {
     let directory = Path::new(SHM_DIRECTORY);
-    let mut names = file::names_in(directory)?;
+    let mut names = names_in(directory)?;
     names.sort_unstable();
     Ok(names.into_iter().filter_map(|name| entry(&directory.join(&name), name)).collect())
+}
+
+/// Where there is no directory there are no segments.
+fn names_in(directory: &Path) -> Result<Vec<String>> {
+    file::names_in(directory).or_else(|error| if error.is(Errno::ENOENT) { Ok(Vec::new()) } else { Err(error) })
 }
 
 /// Looks without attaching: a listing must not keep anything alive.
@@ -132,7 +137,7 @@ const BUILDING: Duration = Duration::from_secs(60);
 pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
     let directory = Path::new(SHM_DIRECTORY);
     let mut removed = 0;
-    for name in file::names_in(directory)? {
+    for name in names_in(directory)? {
         let path = directory.join(&name);
         let gone = if name.starts_with(HIDDEN_PREFIX) {
             is_abandoned(&path) && file::remove(&path).is_ok()

@@ -169,6 +169,12 @@ impl Segment {
     #[cold]
     fn attach(&self) -> Result<&Attachment> {
         let description = self.description()?;
+        if self.access == Access::Read {
+            return Err(Error::os(
+                Errno::EACCES,
+                format!("{} was opened for reading only, and a lock is written into it: open it for writing", self.place),
+            ));
+        }
         let Some(file) = self.file() else {
             return Err(Error::os(
                 Errno::EOPNOTSUPP,
