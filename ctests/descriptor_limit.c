@@ -35,21 +35,21 @@ int main(void)
     CHECK(descriptors_open() == before);
 
     /* Whichever step of creating, opening or locking finds no descriptor undoes the steps before it. The limit counts
-       numbers, not descriptors: the spare ones are taken away so that the next is the highest allowed. */
-    int highest = fcntl(0, F_DUPFD, 100);
-    CHECK(highest >= 100 && close(highest) == 0);
+       numbers, not descriptors: it is set from the lowest that is free. */
+    int next = dup(0);
+    CHECK(next >= 0 && close(next) == 0);
     unique_name(other, sizeof other);
     uint64_t shape[] = {3};
     int successes = 0;
     for (int spare = 0; spare < 8; spare++) {
         shm_array_t *made = untouched;
-        limit_to(before + spare);
-        snprintf(figure, sizeof figure, "%d", before + spare);
+        limit_to(next + spare);
+        snprintf(figure, sizeof figure, "%d", next + spare);
         code = shm_array_create(other, "<f8", 1, shape, NULL, &made);
         limit_to(1024);
         if (code == 0) {
             successes++;
-            limit_to(before + spare + 1);
+            limit_to(next + spare + 1);
             code = shm_array_lock(made, SHM_ARRAY_EXCLUSIVE, 0);
             if (code != 0) {
                 RC(EMFILE, code);

@@ -19,7 +19,7 @@ int main(void)
     CHECK(stat_of(array).inconsistent == 1);
     RC(EOWNERDEAD, shm_array_lock(array, SHM_ARRAY_SHARED, 0));
     RC(EPERM, shm_array_recover(array)); /* who only shares the array cannot have repaired it */
-    SAYS("exclusive");
+    SAYS("SHM_ARRAY_EXCLUSIVE");
     OK(shm_array_unlock(array));
     RC(EPERM, shm_array_recover(array));
 

@@ -4,8 +4,8 @@
 #define DICT(descr, order, shape) "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape ", }"
 
 static const struct { int code; const char *text, *word; } files[] = {
-    {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(4,)"), "32"}, /* has 24 bytes of elements, would need 32 */
-    {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(1000000000000,)"), "8000000000000"},
+    {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(4,)"), "32 bytes"}, /* has 24 */
+    {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(1000000000000,)"), "8000000000000 bytes"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(4294967296, 4294967296)"), "4294967296"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(2305843009213693952,)"), "2305843009213693952"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(18446744073709551616,)"), "18446744073709551616"},

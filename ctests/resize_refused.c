@@ -12,7 +12,7 @@ int main(void)
     shm_array_t *second = opened(name, SHM_ARRAY_WRITE), *reader = opened(name, SHM_ARRAY_READ);
 
     RC(EPERM, shm_array_resize(array, 15));
-    SAYS("exclusive");
+    SAYS("SHM_ARRAY_EXCLUSIVE");
     OK(shm_array_lock(array, SHM_ARRAY_SHARED, 0));
     RC(EPERM, shm_array_resize(array, 15));
     OK(shm_array_unlock(array));

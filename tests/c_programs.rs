@@ -194,7 +194,9 @@ fn begins(path: &Path, prefix: &str) -> bool {
 fn how_it_ended(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(libc::SIGABRT), _) => "a check failed".into(),
-        (Some(libc::SIGKILL), _) => "it was killed, perhaps by the watchdog: it hung, and its alarm did not ring".into(),
+        (Some(libc::SIGKILL), _) => {
+            "it was killed, perhaps by the watchdog: it hung, and its alarm did not ring".into()
+        }
         (Some(signal), _) => format!("it was ended by signal {signal}"),
         (_, Some(99)) => "valgrind found an error, or it exited with 99".into(),
         (_, code) => format!("it exited with {}", code.unwrap_or_default()),

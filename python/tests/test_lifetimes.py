@@ -121,6 +121,8 @@ class Late:
 late = Late(a)
 sys.late = Late(a[1:])
 """,
+    "array that outlives all modules": "import builtins; builtins.kept = a[1:]",
+    "lock that outlives all modules": "import builtins; builtins.kept = a.lock()",
     "daemon thread that writes": """
 import threading
 def write():

@@ -91,7 +91,10 @@ impl Array {
             Contents::Shared(description) if description.header.id == *id => Ok(array),
             _ => Err(Error::os(
                 Errno::ESTALE,
-                format!("{} is another array by now: the one that was meant has been unlinked", array.segment().place()),
+                format!(
+                    "{} is another array by now: the one that was meant has been unlinked",
+                    array.segment().place()
+                ),
             )),
         }
     }
@@ -382,7 +385,10 @@ pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
 fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
     let front = &file.front;
     if front.shape.len() > MAX_NDIM {
-        return Err(Error::new(Code::Corrupt, format!("{} dimensions; at most {MAX_NDIM} are allowed", front.shape.len())));
+        return Err(Error::new(
+            Code::Corrupt,
+            format!("{} dimensions; at most {MAX_NDIM} are allowed", front.shape.len()),
+        ));
     }
     let mut layout = Layout::new(dtype.itemsize(), &front.shape, front.fortran, 1);
     layout.capacity = layout.growing_axis().map_or(1, |axis| layout.shape[axis]);
@@ -393,8 +399,10 @@ fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
         return Err(Error::new(
             Code::Corrupt,
             format!(
-                "the header of {} bytes promises {promised} of elements, and the whole file has {}: it was cut short",
+                "the header of {} bytes promises {promised} of elements (shape {:?}), and the whole file has {}: it was cut \
+                 short",
                 front.data_offset,
+                front.shape,
                 Bytes(file.len)
             ),
         ));

@@ -127,19 +127,20 @@ impl Geometry {
     /// numpy's rule: axes of length 1 may have any stride, and arrays without elements are contiguous both ways.
     fn is_contiguous(&self, itemsize: u64, fortran: bool) -> bool {
         let mut expected = itemsize;
-        let axes = (0..self.ndim).map(|i| if fortran { i } else { self.ndim - 1 - i });
+        let mut axes = (0..self.ndim).map(|i| if fortran { i } else { self.ndim - 1 - i });
         let fits = |axis: usize| {
             let fits = self.shape[axis] == 1 || self.strides[axis] == expected as i64;
             expected = expected.saturating_mul(self.shape[axis]);
             fits
         };
-        self.count() == 0 || axes.map(fits).fold(true, |all, fits| all && fits)
+        self.count() == 0 || axes.all(fits)
     }
 
     fn is_aligned(&self, address: u64, alignment: u64) -> bool {
         let alignment = alignment.max(1);
-        let steps = (0..self.ndim).filter(|axis| self.shape[*axis] > 1).map(|axis| self.strides[axis].unsigned_abs());
-        address.is_multiple_of(alignment) && steps.fold(true, |all, step| all && step.is_multiple_of(alignment))
+        let mut steps =
+            (0..self.ndim).filter(|axis| self.shape[*axis] > 1).map(|axis| self.strides[axis].unsigned_abs());
+        address.is_multiple_of(alignment) && steps.all(|step| step.is_multiple_of(alignment))
     }
 }
 

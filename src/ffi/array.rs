@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::ptr;
 
 use super::records::{self, shm_array_options_t, shm_array_stat_t, shm_array_view_t};
-use super::{guard, handle, missing, numbers, optional_text, put, text};
+use super::{bits, guard, handle, missing, numbers, optional_text, put, text};
 use crate::array::options::{OpenFlags, Options};
 use crate::array::view::Slice;
 use crate::array::{self, Array};
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn shm_array_create(
         let given = match options.is_null() {
             true => records::zeroed(),
             // SAFETY: not NULL, and the caller's promise.
-            false => unsafe { records::read(options, "options") }?,
+            false => unsafe { records::read(options, "options (shm_array_options_t)") }?,
         };
         // SAFETY: the caller's promise.
         let options = unsafe { understand(&given) }?;
@@ -290,7 +290,7 @@ pub unsafe extern "C" fn shm_array_view(array: Option<&Array>, out: *mut shm_arr
     guard(|| {
         let array = handle(array)?;
         // SAFETY: the caller's promise.
-        unsafe { records::check(out, "out") }?;
+        unsafe { records::check(out, "out (shm_array_view_t)") }?;
         let view = array.view()?;
         let mut record: shm_array_view_t = records::zeroed();
         record.data = view.data.cast::<c_void>();
@@ -299,11 +299,13 @@ pub unsafe extern "C" fn shm_array_view(array: Option<&Array>, out: *mut shm_arr
         record.itemsize = view.itemsize;
         record.count = view.count;
         record.nbytes = view.nbytes;
-        record.flags = u32::from(view.c_contiguous) * SHM_ARRAY_VIEW_C_CONTIGUOUS
-            | u32::from(view.f_contiguous) * SHM_ARRAY_VIEW_F_CONTIGUOUS
-            | u32::from(view.aligned) * SHM_ARRAY_VIEW_ALIGNED
-            | u32::from(view.writable) * SHM_ARRAY_VIEW_WRITABLE
-            | u32::from(view.shared) * SHM_ARRAY_VIEW_SHARED;
+        record.flags = bits(&[
+            (view.c_contiguous, SHM_ARRAY_VIEW_C_CONTIGUOUS),
+            (view.f_contiguous, SHM_ARRAY_VIEW_F_CONTIGUOUS),
+            (view.aligned, SHM_ARRAY_VIEW_ALIGNED),
+            (view.writable, SHM_ARRAY_VIEW_WRITABLE),
+            (view.shared, SHM_ARRAY_VIEW_SHARED),
+        ]);
         record.ndim = view.shape().len() as u32;
         record.shape[..view.shape().len()].copy_from_slice(view.shape());
         record.strides[..view.shape().len()].copy_from_slice(view.strides());
@@ -379,7 +381,9 @@ pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i
         let mode = match mode {
             SHM_ARRAY_EXCLUSIVE => Mode::Exclusive,
             SHM_ARRAY_SHARED => Mode::Shared,
-            _ => return Err(Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED"))),
+            _ => {
+                return Err(Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED")));
+            }
         };
         match array.lock(mode, Timeout::from_ns(timeout_ns))? {
             Acquired::Clean => Ok(()),
@@ -470,7 +474,7 @@ pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_arr
     guard(|| {
         let array = handle(array)?;
         // SAFETY: the caller's promise.
-        unsafe { records::check(out, "out") }?;
+        unsafe { records::check(out, "out (shm_array_stat_t)") }?;
         let stat = array.stat()?;
         let mut record: shm_array_stat_t = records::zeroed();
         record.id = stat.id;
@@ -480,9 +484,11 @@ pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_arr
         record.file_bytes = stat.file_bytes;
         record.created_ns = stat.created_ns;
         record.creator_pid = stat.creator_pid;
-        record.flags = u32::from(stat.last_close) * SHM_ARRAY_LAST_CLOSE
-            | u32::from(stat.fortran) * SHM_ARRAY_FORTRAN
-            | u32::from(stat.adopted) * SHM_ARRAY_ADOPT;
+        record.flags = bits(&[
+            (stat.last_close, SHM_ARRAY_LAST_CLOSE),
+            (stat.fortran, SHM_ARRAY_FORTRAN),
+            (stat.adopted, SHM_ARRAY_ADOPT),
+        ]);
         record.slots = stat.slots;
         record.lock = match stat.lock {
             None => 0,

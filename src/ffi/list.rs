@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::array::{SHM_ARRAY_ADOPT, SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE};
 use super::records::{self, shm_array_entry_t};
-use super::{guard, missing, put};
+use super::{bits, guard, missing, put};
 use crate::array;
 use crate::error::{Errno, Error};
 use crate::segment::directory::Entry;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn shm_array_list_next(list: Option<&mut List>, out: *mut 
     guard(|| {
         let list = list.ok_or_else(|| missing("list"))?;
         // SAFETY: the caller's promise.
-        unsafe { records::check(out, "out") }?;
+        unsafe { records::check(out, "out (shm_array_entry_t)") }?;
         let Some(entry) = list.entries.next() else { return Err(Error::os(Errno::ENODATA, "no more arrays")) };
         list.name = CString::new(entry.name.as_str()).unwrap_or_default();
         list.dtype = CString::new(entry.dtype.as_str()).unwrap_or_default();
@@ -71,9 +71,11 @@ pub unsafe extern "C" fn shm_array_list_next(list: Option<&mut List>, out: *mut 
         record.generation = entry.generation;
         record.created_ns = entry.created_ns;
         record.id = entry.id;
-        record.flags = u32::from(entry.last_close) * SHM_ARRAY_LAST_CLOSE
-            | u32::from(entry.fortran) * SHM_ARRAY_FORTRAN
-            | u32::from(entry.adopted) * SHM_ARRAY_ADOPT;
+        record.flags = bits(&[
+            (entry.last_close, SHM_ARRAY_LAST_CLOSE),
+            (entry.fortran, SHM_ARRAY_FORTRAN),
+            (entry.adopted, SHM_ARRAY_ADOPT),
+        ]);
         record.attached = u32::from(entry.attached);
         record.lock_pid = entry.lock_pid;
         record.ndim = entry.shape.len() as u32;

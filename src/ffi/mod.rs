@@ -37,6 +37,11 @@ fn report(error: &Error) -> c_int {
     error.code().number()
 }
 
+/// The flags whose condition holds.
+fn bits(conditions: &[(bool, u32)]) -> u32 {
+    conditions.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, flag)| bits | flag)
+}
+
 /// A handle that C passed.
 fn handle(array: Option<&Array>) -> Result<&Array> {
     array.ok_or_else(|| missing("array"))

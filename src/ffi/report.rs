@@ -56,11 +56,10 @@ pub extern "C" fn shm_array_error_detail() -> *const c_char {
 /// Static; do not free it. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_version() -> *const c_char {
-    const VERSION: &CStr =
-        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-            Ok(version) => version,
-            Err(_) => panic!("a version has no NUL"),
-        };
+    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => panic!("a version has no NUL"),
+    };
     VERSION.as_ptr()
 }
 

@@ -35,7 +35,9 @@ impl Place {
 
     fn file(path: &str) -> Result<Place> {
         if path.is_empty() || path.ends_with('/') || path.contains('\0') {
-            return Err(Error::invalid(format!("{path:?} is not the path of a file: write file:///directory/name.npy")));
+            return Err(Error::invalid(format!(
+                "{path:?} is not the path of a file: write file:///directory/name.npy"
+            )));
         }
         let absolute = std::path::absolute(path).context(|| format!("cannot resolve the path {path:?}"))?;
         Ok(Place::File(absolute))

@@ -52,7 +52,7 @@ impl Identity {
     }
 
     fn new(slot: usize, incarnation: u32) -> Identity {
-        Identity(slot as u32 + 1 | (incarnation & INCARNATION_MASK) << SLOT_BITS)
+        Identity((slot as u32 + 1) | ((incarnation & INCARNATION_MASK) << SLOT_BITS))
     }
 
     /// Who has, or had, this slot in that incarnation.

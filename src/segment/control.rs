@@ -61,9 +61,8 @@ impl Control {
     /// One slot; `None` beyond the table.
     pub fn slot(&self, index: usize) -> Option<&Slot> {
         // SAFETY: the table was checked to lie within the block, at a multiple of 128; it is made of atomics only.
-        (index < self.slots).then(|| unsafe {
-            &*self.start.as_ptr().add(self.slots_offset + index * size_of::<Slot>()).cast::<Slot>()
-        })
+        (index < self.slots)
+            .then(|| unsafe { &*self.start.as_ptr().add(self.slots_offset + index * size_of::<Slot>()).cast::<Slot>() })
     }
 
     /// One of the two layout records, as atomic words: others may be writing it.

@@ -12,8 +12,8 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 
 use super::format::{
-    ADOPTING, CONTROL_ALIGNMENT, FINGERPRINT, Header, Layout, MAGIC, MAX_SLOTS, PAGE, RANGE_SIZE, Record, Slot, Trailer,
-    VERSION_MAJOR, Words, kind, lifetime, page,
+    ADOPTING, CONTROL_ALIGNMENT, FINGERPRINT, Header, Layout, MAGIC, MAX_SLOTS, PAGE, RANGE_SIZE, Record, Slot,
+    Trailer, VERSION_MAJOR, Words, kind, lifetime, page,
 };
 use super::npy::{self, Front};
 
@@ -190,13 +190,7 @@ fn check_header(header: &Header, trailer: &Trailer) -> Result<()> {
 }
 
 /// dtype, tag and metadata.
-fn read_texts(
-    fd: impl AsFd,
-    header: &Header,
-    trailer: &Trailer,
-    tail: &[u8],
-    tail_offset: u64,
-) -> Result<[String; 3]> {
+fn read_texts(fd: impl AsFd, header: &Header, trailer: &Trailer, tail: &[u8], tail_offset: u64) -> Result<[String; 3]> {
     let places = [
         (header.dtype_offset, header.dtype_len),
         (header.tag_offset, header.tag_len),

@@ -172,7 +172,10 @@ impl Segment {
         if self.access == Access::Read {
             return Err(Error::os(
                 Errno::EACCES,
-                format!("{} was opened for reading only, and a lock is written into it: open it for writing", self.place),
+                format!(
+                    "{} was opened for reading only, and a lock is written into it: open it for writing",
+                    self.place
+                ),
             ));
         }
         let Some(file) = self.file() else {
@@ -182,8 +185,7 @@ impl Segment {
             ));
         };
         let fresh = Arc::into_raw(Attachment::of(self.id, file, description, &self.place)?).cast_mut();
-        let result =
-            self.attachment.compare_exchange(std::ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
+        let result = self.attachment.compare_exchange(std::ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
         let kept = match result {
             Ok(_) => fresh,
             Err(another_threads) => {
@@ -209,11 +211,7 @@ impl Drop for Segment {
 
 /// The elements as asked for. The control block lies behind them in the same map, but not in a private one: it
 /// would not see what others change.
-fn map_shared(
-    fd: &OwnedFd,
-    access: Access,
-    description: &Description,
-) -> Result<(Map, Option<Map>, Option<Control>)> {
+fn map_shared(fd: &OwnedFd, access: Access, description: &Description) -> Result<(Map, Option<Map>, Option<Control>)> {
     let trailer = &description.trailer;
     let control_len = to_len(trailer.control_len)?;
     let (map, control_map) = if access == Access::CopyOnWrite {

@@ -108,8 +108,7 @@ fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acquired>
     let me = attachment.identity()?;
     let mut patience = Patience::new(timeout);
     // SYNC: pairs with the Release in `unlock_exclusive`; SeqCst against the counters in `lock_shared`.
-    let at_once =
-        words.next.load(Relaxed) == 0 && words.lock.compare_exchange(0, me.bits(), SeqCst, Relaxed).is_ok();
+    let at_once = words.next.load(Relaxed) == 0 && words.lock.compare_exchange(0, me.bits(), SeqCst, Relaxed).is_ok();
     if !at_once {
         own(attachment, me, &mut patience)?;
     }
@@ -165,7 +164,7 @@ fn own(attachment: &Attachment, me: Identity, patience: &mut Patience) -> Result
         if owner.is_none() && turn.has_come()? {
             // Who has slept does not know whether others still do.
             let sleepers = if patience.has_slept() { WAITERS } else { word & WAITERS };
-            let mine = me.bits() | word & INCONSISTENT | sleepers;
+            let mine = me.bits() | (word & INCONSISTENT) | sleepers;
             if words.lock.compare_exchange(word, mine, SeqCst, Relaxed).is_ok() {
                 return Ok(());
             }
@@ -204,12 +203,7 @@ fn state_after(words: &Words, dead: Identity, word: u32) -> u32 {
 }
 
 /// Say in the word that somebody sleeps, and sleep.
-fn sleep_on_lock(
-    words: &Words,
-    word: u32,
-    patience: &mut Patience,
-    queue: Queue,
-) -> std::result::Result<(), Expired> {
+fn sleep_on_lock(words: &Words, word: u32, patience: &mut Patience, queue: Queue) -> std::result::Result<(), Expired> {
     let marked = word | WAITERS;
     if word != marked && words.lock.compare_exchange(word, marked, SeqCst, Relaxed).is_err() {
         return Ok(());

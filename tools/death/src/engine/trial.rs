@@ -74,7 +74,7 @@ impl<'a> Trials<'a> {
         self.order(Order::Prepare)?;
         self.count += 1;
         // Half of the victims are tid 1 of a PID namespace of their own.
-        let birth = Birth { alone: self.ground.namespaces && self.count % 2 == 0, traced: true };
+        let birth = Birth { alone: self.ground.namespaces && self.count.is_multiple_of(2), traced: true };
         let mut victim = Tracee::adopt(self.cast.start("victim", VICTIM, birth)?)?;
         let stop = victim.go(Go::Freely, false);
         if stop != Stop::Marker || self.marker() != BEGUN {

@@ -117,7 +117,7 @@ impl Arena<'_> {
         let taken = |slot: usize| self.living.iter().chain(&self.dead).any(|process| process.slot == slot);
         let slot = (1..SLOTS).find(|&slot| !taken(slot)).expect("there are more slots than living and dead");
         self.born += 1;
-        let alone = self.ground.namespaces && self.born % 2 == 0;
+        let alone = self.ground.namespaces && self.born.is_multiple_of(2);
         self.living.push(self.cast.start("participant", slot, Birth { alone, traced: false })?);
         Ok(())
     }

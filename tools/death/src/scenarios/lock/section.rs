@@ -179,7 +179,7 @@ impl<S: Subject> Survivor for Guard<S> {
         if self.holds.is_some() {
             return Ok(());
         }
-        let hold = if self.checks % 2 == 0 { Hold::Exclusive } else { Hold::Shared };
+        let hold = if self.checks.is_multiple_of(2) { Hold::Exclusive } else { Hold::Shared };
         let stage = world.last_word();
         let code = self.segment(world)?.lock(hold, 0);
         match code {
