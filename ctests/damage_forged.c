@@ -21,7 +21,9 @@ static void try_to_use(const forgery_t *forged)
         CHECK(strlen(view.dtype) < 10000 && strlen(view.dtype_tag) < 10000);
         if (shm_array_metadata(array))
             CHECK(strlen(shm_array_metadata(array)) < 10000);
-        stat_of(array);
+        static int opened_often;
+        if (opened_often++ % 100 == 0)
+            stat_of(array); /* it looks through all of /proc */
         code = shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0);
         CHECK(code != SHM_ARRAY_ERR_PANIC);
         if (code == 0 || code == EOWNERDEAD) {
@@ -48,6 +50,8 @@ int main(void)
                 for (size_t size = 4; size <= 8; size += 4) {
                     if (field + (int)size > places[p].end)
                         continue;
+                    if (places[p].record == HEADER && field == LIFETIME && lies[i] == 1)
+                        continue; /* no lie: a last-close array, which goes when it is closed */
                     forge(&forged, places[p].record, field, lies[i], size);
                     try_to_use(&forged);
                     restore(&forged);

@@ -5,7 +5,7 @@ static void outlive_parent(shm_array_t *array, const int parent_died[2])
 {
     prctl(PR_SET_PDEATHSIG, 0);
     RC(EPERM, shm_array_unlock(array));
-    SAYS("process");
+    SAYS("fork");
     RC(EPERM, shm_array_recover(array));
     RC(EBUSY, shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0));
     RC(ETIMEDOUT, shm_array_lock(array, SHM_ARRAY_SHARED, MILLISECONDS(50)));

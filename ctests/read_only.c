@@ -26,11 +26,14 @@ int main(void)
     doubles(array)[1] = 5;
     CHECK(doubles(reader)[1] == 5);
 
-    /* It may lock all the same where this process may write the file: a reader wants no writer meanwhile. */
-    OK(shm_array_lock(reader, SHM_ARRAY_SHARED, 0));
-    RC(EBUSY, shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0));
-    OK(shm_array_unlock(reader));
-    CHECK(!(view_of(reader).flags & SHM_ARRAY_VIEW_WRITABLE));
+    /* Locks are kept in the array, so who opened it for reading cannot take them. */
+    RC(EACCES, shm_array_lock(reader, SHM_ARRAY_EXCLUSIVE, 0));
+    SAYS(name);
+    RC(EACCES, shm_array_lock(reader, SHM_ARRAY_SHARED, SECONDS(1)));
+    RC(EPERM, shm_array_unlock(reader));
+    RC(EPERM, shm_array_recover(reader));
+    OK(shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0));
+    OK(shm_array_unlock(array));
 
     shm_array_close(reader);
     shm_array_close(array);

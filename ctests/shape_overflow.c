@@ -16,7 +16,7 @@ int main(void)
             if (overflowing[i][axis] > largest)
                 largest = overflowing[i][axis];
         snprintf(figure, sizeof figure, "%llu", (unsigned long long)largest);
-        RC(EOVERFLOW, shm_array_create(name, "<f8", 3, overflowing[i], NULL, &array));
+        RC(EINVAL, shm_array_create(name, "<f8", 3, overflowing[i], NULL, &array));
         SAYS(figure);
     }
 
@@ -24,7 +24,7 @@ int main(void)
     uint64_t shape[] = {3, 8};
     shm_array_options_t options = no_options();
     options.capacity = huge;
-    RC(EOVERFLOW, shm_array_create(name, "<f8", 2, shape, &options, &array));
+    RC(EINVAL, shm_array_create(name, "<f8", 2, shape, &options, &array));
     SAYS("2305843009213693952");
     options.capacity = 2;
     RC(EINVAL, shm_array_create(name, "<f8", 2, shape, &options, &array));

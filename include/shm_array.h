@@ -91,69 +91,6 @@
 // The bits of a lock word that hold an identity.
 #define Identity_MASK ((1 << 30) - 1)
 
-// A reader refuses a segment whose major version is not its own.
-#define VERSION_MAJOR 1
-
-// Raised by additions that older readers may ignore.
-#define VERSION_MINOR 0
-
-// numpy stops at 32 or 64 dimensions, depending on its version.
-#define MAX_NDIM 64
-
-// Alignment of the control block, so that machines with 16 KiB and 64 KiB pages can map it alone.
-#define CONTROL_ALIGNMENT (64 * 1024)
-
-// Slots in the table unless the creator asks for another number.
-#define DEFAULT_SLOTS 256
-
-// An identity has 10 bits for the slot, and slot 0 is written as 1.
-#define MAX_SLOTS 1023
-
-// The last page of the control block, in bytes, whatever the machine's page size is.
-#define PAGE 4096
-
-// Room for one range lock (not used by version 1.0).
-#define RANGE_SIZE 64
-
-// Read-locked by everybody who maps the segment.
-#define ATTACH (1 << 62)
-
-// Write-locked by who takes the name away or adopts the file.
-#define NAME (ATTACH + 1)
-
-// Write-locked by the owner of slot 0; the others follow.
-#define SLOT (ATTACH + 16)
-
-// An n-dimensional array.
-#define ARRAY 1
-
-// When somebody unlinks it.
-#define UNTIL_UNLINKED 0
-
-// When its last user closes it.
-#define LAST_CLOSE 1
-
-// It was an ordinary .npy file once: its data offset is its own, and it cannot be resized.
-#define ADOPTED 1
-
-// [`super::Words`].
-#define WORDS 0
-
-// The first [`super::Layout`].
-#define LAYOUTS 512
-
-// [`super::Header`].
-#define HEADER 3328
-
-// [`super::Trailer`].
-#define TRAILER 4032
-
-// How much of a file's start [`parse`] wants to see (or all of a shorter file).
-#define READ_AHEAD (16 * 1024)
-
-// A holder died while writing, and nobody has recovered since.
-#define INCONSISTENT (1 << 30)
-
 // One handle on an opened array. Handles made by [`Array::slice`] share its mapping, which lives as long as any.
 typedef struct shm_array_t shm_array_t;
 

@@ -88,7 +88,7 @@ impl Dtype {
     pub fn parse(text: &str) -> Result<Dtype> {
         if text.len() > MAX_TEXT {
             return refuse(format!(
-                "the dtype is {} bytes long, at most {MAX_TEXT} fit into a .npy header",
+                "the dtype is {} bytes long, at most {MAX_TEXT} fit into a .npy header: shorten the names",
                 text.len()
             ));
         }
@@ -539,6 +539,7 @@ mod tests {
             ("[('a', 5)]", "field 'a': 5 is not a dtype"),
             ("[('a', '<f4'), ('a', '<i4')]", "field 'a': this name or title is taken already"),
             ("[(('t', 'a'), '<f4'), ('t', '<i4')]", "field 't': this name or title is taken already"),
+            ("[('t', '<f4'), (('t', 'a'), '<i4')]", "field ('t', 'a'): this name or title is taken already"),
             ("[('a', [('b', '<f4', (-1,))])]", "field 'a': field 'b': (-1,) is not the shape"),
             ("[('a', '<f4', (2147483648,))]", "(2147483648,) is not the shape"),
             ("[('a', '<f4', (2147483647, 2))]", "larger than 2147483647 bytes"),
