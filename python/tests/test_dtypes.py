@@ -170,7 +170,7 @@ def test_whatever_the_library_understands_numpy_understands_the_same_way(seed):
             understood += 1
             dtype = read(text)
             assert dtype is not None and got == (written(dtype), "", dtype.itemsize), text
-    assert 10 < understood < DAMAGED_A_SEED
+    assert 0 < understood < DAMAGED_A_SEED
 
 
 def test_a_structure_too_wide_for_a_header_is_refused_with_the_figures(name):
