@@ -1,4 +1,4 @@
-/* adopt.c - adopting makes an ordinary .npy file a shared, lockable array in place; it stays a valid .npy with the same front. */
+/* adopt.c - adopting makes an ordinary .npy file a shared, lockable array in place; it stays a valid .npy. */
 #include "npy.h"
 
 static char path[96], name[128];
@@ -11,7 +11,8 @@ int main(void)
         elements[i] = i;
     snprintf(path, sizeof path, "%s/x.npy", new_directory(directory, sizeof directory));
     snprintf(name, sizeof name, "file://%s", path);
-    size_t begin = write_npy(path, 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }", elements, sizeof elements);
+    const char *header = "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }";
+    size_t begin = write_npy(path, 1, header, elements, sizeof elements);
     int file = open(path, O_RDONLY);
     ssize_t length = pread(file, before, sizeof before, 0);
     CHECK(length == (ssize_t)(begin + sizeof elements));

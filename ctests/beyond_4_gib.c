@@ -1,4 +1,4 @@
-/* beyond_4_gib.c - an array of more than 2^32 elements and bytes is written and read at its far end. [no valgrind: takes 4 GiB] */
+/* beyond_4_gib.c - an array of more than 2^32 elements is used up to its far end. [no valgrind: takes 4 GiB] */
 #include "given.h"
 #include <sys/statvfs.h>
 

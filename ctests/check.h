@@ -1,7 +1,7 @@
 /* check.h - what every C test starts from: checks that explain themselves, and an end to every hang.
  *
- * A failed check prints where it stands, its expression, and what was expected and what came, in words; then the program
- * aborts. An alarm ends a program that hangs, and every child it forked, and names the check that it hung in. */
+ * A failed check prints where it stands, its expression, and what was expected and what came, in words; then the
+ * program aborts. An alarm ends a program that hangs, and each child that it forked, and names the check it hung in. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -24,32 +24,33 @@
 #define CHECK(condition) (check_at(__FILE__, __LINE__, #condition), check_true(!!(condition)))
 #define RC(code, call) (check_at(__FILE__, __LINE__, #call), check_code((code), (call)))
 #define OK(call) RC(0, call)
-/* The words of this thread's last error contain a name or a figure. */
-#define SAYS(word) (check_at(__FILE__, __LINE__, "the error's words"), check_words(word))
+#define SAYS(word) (check_at(__FILE__, __LINE__, "the error's words"), check_words(word)) /* a name or a figure */
 
-static __thread struct { const char *file; int line; const char *expression; } check_now;
+static __thread struct { const char *file, *expression; int line; } check_now;
 static pid_t check_main; /* the process that main() began in: its children make names of the same series */
-
 static inline void check_at(const char *file, int line, const char *expression)
 { check_now.file = file, check_now.line = line, check_now.expression = expression; }
-
 static inline void check_failed(const char *expected, const char *got, const char *detail)
 {
-    dprintf(2, "%s:%d: %s\n  expected: %s\n  got:      %s%s%s\n", check_now.file, check_now.line, check_now.expression,
-            expected, got, *detail ? ": " : "", detail);
+    dprintf(2, "%s:%d: %s\n  expected: %s\n  got:      %s%s%s\n", check_now.file, check_now.line,
+            check_now.expression, expected, got, *detail ? ": " : "", detail);
     abort();
 }
 static inline void check_true(int truth) { if (!truth) check_failed("true", "false", ""); }
-static inline void check_code(int expected, int got)
-{ if (got != expected) check_failed(shm_array_strerror(expected), shm_array_strerror(got), got ? shm_array_error_detail() : ""); }
+static inline void check_code(int code, int got)
+{
+    if (got != code)
+        check_failed(shm_array_strerror(code), shm_array_strerror(got), got ? shm_array_error_detail() : "");
+}
 static inline void check_words(const char *word)
 { if (!strstr(shm_array_error_detail(), word)) check_failed(word, shm_array_error_detail(), ""); }
 
 static void check_hung(int sig) { (void)sig; check_failed("an end", "a hang in the check above, or after it", ""); }
-static void check_alarm(void) { const char *s = getenv("CHECK_SECONDS"); signal(SIGALRM, check_hung); alarm(s ? (unsigned)atoi(s) : 60); }
-static void check_child(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); check_alarm(); }
+static void check_watch(void)
+{ const char *limit = getenv("CHECK_SECONDS"); signal(SIGALRM, check_hung); alarm(limit ? (unsigned)atoi(limit) : 60); }
+static void check_child(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); check_watch(); }
 __attribute__((constructor)) static void check_begin(void)
-{ check_main = getpid(); check_alarm(); pthread_atfork(NULL, NULL, check_child); }
+{ check_main = getpid(); check_watch(); pthread_atfork(NULL, NULL, check_child); }
 
 /* A name that no other process uses; whoever runs the tests looks for what "ctest-<pid>-" left behind. */
 static inline char *unique_name(char *name, size_t room)

@@ -1,4 +1,4 @@
-/* collect_age.c - with a minimum age, collecting also removes unused persistent arrays that are old enough; never foreign files. */
+/* collect_age.c - with a minimum age, collecting removes unused persistent arrays, too; never foreign files. */
 #include "npy.h"
 
 int main(void)

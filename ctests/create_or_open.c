@@ -1,4 +1,4 @@
-/* create_or_open.c - with SHM_ARRAY_OR_OPEN the first creates and the rest open, unless dtype, shape or order differ. */
+/* create_or_open.c - with SHM_ARRAY_OR_OPEN the first creates and the rest open, where dtype, shape and order agree. */
 #include "given.h"
 
 int main(void)

@@ -25,7 +25,8 @@ int main(void)
         }
 
     /* The valid layout record, and the texts before the last page. */
-    for (off_t place = forged.length + LAYOUT; place < forged.length + LAYOUT + LAYOUT_LEN; place += slowly() ? 31 : 1) {
+    off_t layout = forged.length + LAYOUT;
+    for (off_t place = layout; place < layout + LAYOUT_LEN; place += slowly() ? 31 : 1) {
         flip(&forged, place, 1u << place % 8);
         CHECK(open_damaged(&forged) == SHM_ARRAY_ERR_CORRUPT);
         flip(&forged, place, 0);

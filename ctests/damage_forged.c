@@ -4,7 +4,8 @@
 /* Opens the lying file. Whatever opens must have its elements inside the file: they are all read. */
 static void try_to_use(const forgery_t *forged)
 {
-    const uint32_t modes[] = {SHM_ARRAY_READ, SHM_ARRAY_COPY_ON_WRITE, SHM_ARRAY_WRITE, SHM_ARRAY_WRITE | SHM_ARRAY_UNTRACKED};
+    const uint32_t modes[] = {SHM_ARRAY_READ, SHM_ARRAY_COPY_ON_WRITE, SHM_ARRAY_WRITE,
+                              SHM_ARRAY_WRITE | SHM_ARRAY_UNTRACKED};
     for (int i = 0; i < 4; i++) {
         shm_array_t *array = NULL;
         int code = shm_array_open(forged->name, modes[i], &array);
@@ -38,8 +39,8 @@ static void try_to_use(const forgery_t *forged)
 int main(void)
 {
     forgery_t forged = new_forgery();
-    const uint64_t lies[] = {0, 1, 7, 64, 255, 4095, 4096, 65535, 65536, 131072, 0x7fffffff, 0x80000000, 0xfffff000, 0xffffffff,
-                             UINT64_C(1) << 40, UINT64_C(1) << 63, UINT64_MAX - 4095, UINT64_MAX};
+    const uint64_t lies[] = {0, 1, 7, 64, 255, 4095, 4096, 65535, 65536, 131072, 0x7fffffff, 0x80000000, 0xfffff000,
+                             0xffffffff, UINT64_C(1) << 40, UINT64_C(1) << 63, UINT64_MAX - 4095, UINT64_MAX};
     const struct { int record, begin, end; } places[] = {
         {TRAILER, 0, TRAILER_CRC}, {HEADER, KIND, 184}, {LAYOUT, 4, 48}, {LAYOUT, 544, 560},
     };

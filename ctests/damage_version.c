@@ -1,4 +1,4 @@
-/* damage_version.c - a file of a newer version, of another machine, or with features we do not know, is told from a damaged one. */
+/* damage_version.c - a newer version, another machine, or unknown features are told from damage. */
 #include "forge.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* descriptor_limit.c - out of descriptors is EMFILE with the limit and the ways out, at whichever step it comes; nothing is left. */
+/* descriptor_limit.c - out of descriptors is EMFILE with the limit and the ways out, at any step; nothing is left. */
 #include "given.h"
 #include <sys/resource.h>
 

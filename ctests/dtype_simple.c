@@ -1,4 +1,4 @@
-/* dtype_simple.c - every simple dtype that numpy writes keeps its string, its size and its bytes: datetimes, big-endian, text. */
+/* dtype_simple.c - every simple dtype that numpy writes keeps its string, size and bytes: dates, big-endian, text. */
 #include "given.h"
 
 static const struct { const char *dtype; uint64_t itemsize; } simple[] = {
@@ -6,7 +6,8 @@ static const struct { const char *dtype; uint64_t itemsize; } simple[] = {
     {">i2", 2}, {">u2", 2}, {">i4", 4}, {">u4", 4}, {">i8", 8}, {">u8", 8},
     {"<f2", 2}, {"<f4", 4}, {"<f8", 8}, {"<f16", 16}, {">f2", 2}, {">f4", 4}, {">f8", 8}, {">f16", 16},
     {"<c8", 8}, {"<c16", 16}, {"<c32", 32}, {">c8", 8}, {">c16", 16}, {">c32", 32},
-    {"|S1", 1}, {"|S5", 5}, {"|S1000", 1000}, {"<U1", 4}, {"<U7", 28}, {">U7", 28}, {"|V1", 1}, {"|V3", 3}, {"|V1000", 1000},
+    {"|S1", 1}, {"|S5", 5}, {"|S1000", 1000}, {"<U1", 4}, {"<U7", 28}, {">U7", 28}, {"|V1", 1},
+    {"|V3", 3}, {"|V1000", 1000},
     {"<M8", 8}, {"<m8", 8}, {"<M8[Y]", 8}, {"<M8[M]", 8}, {"<M8[W]", 8}, {"<M8[D]", 8}, {"<M8[h]", 8}, {"<M8[m]", 8},
     {"<M8[s]", 8}, {"<M8[ms]", 8}, {"<M8[us]", 8}, {"<M8[ns]", 8}, {"<M8[ps]", 8}, {"<M8[fs]", 8}, {"<M8[as]", 8},
     {"<m8[ns]", 8}, {"<m8[25s]", 8}, {">M8[ns]", 8}, {">m8[10us]", 8},

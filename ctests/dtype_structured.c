@@ -1,4 +1,4 @@
-/* dtype_structured.c - a structured dtype keeps its descr: nested, with sub-arrays, padding, titles, names in any alphabet. */
+/* dtype_structured.c - a structured dtype keeps its descr: nested, sub-arrays, padding, titles, any alphabet. */
 #include "given.h"
 
 static const struct { const char *dtype; uint64_t itemsize; } structured[] = {

@@ -22,15 +22,18 @@ int main(void)
     CHECK(pthread_join(thread, NULL) == 0);
     SAYS("ctest-no-such-array-1");
 
-    CHECK(strcmp(shm_array_strerror(ENOENT), strerror(ENOENT)) == 0);
-    CHECK(strcmp(shm_array_strerror(EOWNERDEAD), strerror(EOWNERDEAD)) == 0);
+    /* Texts stay, so that several can be printed at once. */
+    const char *missing = shm_array_strerror(ENOENT), *dead = shm_array_strerror(EOWNERDEAD);
+    const char *format = shm_array_strerror(SHM_ARRAY_ERR_FORMAT), *unknown = shm_array_strerror(-11);
     const int codes[] = {0, SHM_ARRAY_ERR_FORMAT, SHM_ARRAY_ERR_CORRUPT, SHM_ARRAY_ERR_VERSION, SHM_ARRAY_ERR_DTYPE,
                          SHM_ARRAY_ERR_PANIC, -11, 100000, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         CHECK(shm_array_strerror(codes[i]));
         CHECK(strlen(shm_array_strerror(codes[i])) > 3);
     }
-    /* The codes are pinned for ever. */
+    CHECK(strcmp(missing, strerror(ENOENT)) == 0 && strcmp(dead, strerror(EOWNERDEAD)) == 0);
+    CHECK(strstr(format, ".npy") && strstr(unknown, "unknown"));
+    /* The codes, pinned for ever. */
     CHECK(SHM_ARRAY_ERR_FORMAT == -10 && SHM_ARRAY_ERR_CORRUPT == -20 && SHM_ARRAY_ERR_VERSION == -30);
     CHECK(SHM_ARRAY_ERR_DTYPE == -40 && SHM_ARRAY_ERR_PANIC == -90);
     return 0;

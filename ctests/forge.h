@@ -1,4 +1,4 @@
-/* forge.h - damage to a file at will: its bytes, the places of what the format keeps there, and its checksums made right again. */
+/* forge.h - damage to a file at will: where the format keeps what, and checksums made right again. */
 #ifndef FORGE_H
 #define FORGE_H
 
@@ -86,7 +86,7 @@ static inline void forge(const forgery_t *forged, int record, int field, uint64_
     CHECK(pwrite(forged->file, bytes, length, place) == (ssize_t)length);
 }
 
-/* Opens a damaged file in every way. Whatever opens must be the array that it was; says how opening for writing ended. */
+/* Opens a damaged file in every way. Whatever opens must be the array that it was. Says how the last one went. */
 static inline int open_damaged(const forgery_t *forged)
 {
     const uint32_t modes[] = {SHM_ARRAY_READ, SHM_ARRAY_COPY_ON_WRITE, SHM_ARRAY_WRITE};

@@ -1,4 +1,4 @@
-/* full_tmpfs.c - a full /dev/shm, or directory, is ENOSPC with the figures, never a bus error; nothing is left, and life goes on. */
+/* full_tmpfs.c - a full /dev/shm or directory is ENOSPC with the figures, never a bus error; nothing is left. */
 #include "given.h"
 #include <sys/statvfs.h>
 

@@ -1,4 +1,4 @@
-/* generation.c - the generation counts the exclusive locks that were completed; shared ones and other handles' eyes do not matter. */
+/* generation.c - the generation counts the exclusive locks that were completed, and only those. */
 #include "given.h"
 
 static uint64_t generation(const shm_array_t *array)

@@ -1,4 +1,4 @@
-/* last_close_fork.c - a forked child uses the array that it inherited: the array stays for it, and goes when it closes. */
+/* last_close_fork.c - a forked child uses what it inherited: the array stays for it, and goes when it closes. */
 #include "given.h"
 
 int main(void)

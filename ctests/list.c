@@ -1,4 +1,4 @@
-/* list.c - a listing has every array of /dev/shm once, with what it is and who is there, and nothing that is no array. */
+/* list.c - a listing has every array of /dev/shm once, what it is and who is there, and nothing else. */
 #include "npy.h"
 
 static int seen_live, seen_idle, seen_other;

@@ -4,7 +4,8 @@
 int main(void)
 {
     char name[64];
-    shm_array_t *array = new_doubles(unique_name(name, sizeof name), 4), *second = opened(name, SHM_ARRAY_WRITE), *part = NULL;
+    shm_array_t *array = new_doubles(unique_name(name, sizeof name), 4), *part = NULL;
+    shm_array_t *second = opened(name, SHM_ARRAY_WRITE);
 
     OK(shm_array_lock(second, SHM_ARRAY_EXCLUSIVE, 0));
     shm_array_close(second);

@@ -1,4 +1,4 @@
-/* lock_fair.c - a writer passes a stream of readers, a reader a stream of writers, and of four writers none goes short. */
+/* lock_fair.c - a writer passes a stream of readers, a reader one of writers; of four writers none goes short. */
 #include "given.h"
 
 enum { CONTENDERS = 4 };

@@ -1,4 +1,4 @@
-/* lock_fork.c - a child forked while its parent holds the lock holds nothing; the parent's death frees the lock all the same. */
+/* lock_fork.c - a child forked while its parent holds the lock holds nothing; the parent's death frees the lock. */
 #include "given.h"
 
 static void outlive_parent(shm_array_t *array, const int parent_died[2])

@@ -1,4 +1,4 @@
-/* lock_hands_over.c - who waits without end gets the lock when its holder unlocks, in both modes, in turn for many rounds. */
+/* lock_hands_over.c - who waits without end gets the lock when its holder unlocks, in both modes, many times. */
 #include "given.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* lock_pid_namespaces.c - processes that all believe to be pid 1, each in a namespace of its own, exclude each other. */
+/* lock_pid_namespaces.c - processes that all believe to be pid 1, in namespaces of their own, exclude each other. */
 #include "given.h"
 
 enum { PROCESSES = 3 };

@@ -1,4 +1,4 @@
-/* lock_raw_clone.c - a child made by the bare clone(2) system call, behind the C library's back, holds nothing either. */
+/* lock_raw_clone.c - a child made by the bare clone(2), behind the C library's back, holds nothing either. */
 #include "given.h"
 #include <sys/syscall.h>
 

@@ -1,4 +1,4 @@
-/* lock_shared.c - many hold the lock shared at a time; together they keep out who wants it alone, and the other way round. */
+/* lock_shared.c - many hold the lock shared at a time, and keep out who wants it alone; and the other way round. */
 #include "given.h"
 
 static int in_another_process(const char *name, uint32_t mode)

@@ -1,4 +1,4 @@
-/* lock_survives_closed_descriptors.c - a program that closes every descriptor it did not open itself keeps the lock it holds. */
+/* lock_survives_closed_descriptors.c - a program that closes every descriptor keeps the lock it holds. */
 #include "given.h"
 
 int main(void)

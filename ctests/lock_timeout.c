@@ -1,4 +1,4 @@
-/* lock_timeout.c - 0 only tries (EBUSY), a time is waited to its end (ETIMEDOUT), and the error names who holds the lock. */
+/* lock_timeout.c - 0 only tries (EBUSY), a time is waited to its end (ETIMEDOUT), and the error names the holder. */
 #include "given.h"
 #include <time.h>
 

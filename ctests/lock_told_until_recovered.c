@@ -1,4 +1,4 @@
-/* lock_told_until_recovered.c - after a holder died every later holder is told, exclusive or shared, until one recovers. */
+/* lock_told_until_recovered.c - after a holder died every later holder is told, until one recovers. */
 #include "given.h"
 
 int main(void)

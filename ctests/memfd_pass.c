@@ -1,4 +1,4 @@
-/* memfd_pass.c - an array without a name travels as a descriptor through a socket, and is the same array at the other end. */
+/* memfd_pass.c - an array without a name travels as a descriptor through a socket, and is the same there. */
 #include "given.h"
 #include <sys/socket.h>
 

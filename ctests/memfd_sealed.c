@@ -1,4 +1,4 @@
-/* memfd_sealed.c - nobody who gets the descriptor of an array without a name can cut it short under its users, or grow it. */
+/* memfd_sealed.c - nobody who gets the descriptor of an array without a name can cut it short, or grow it. */
 #include "given.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* missing_and_existing.c - a missing name is ENOENT, a taken one EEXIST, and both name it and leave what is there alone. */
+/* missing_and_existing.c - a missing name is ENOENT, a taken one EEXIST; both name it and change nothing. */
 #include "given.h"
 
 int main(void)

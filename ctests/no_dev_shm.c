@@ -1,4 +1,4 @@
-/* no_dev_shm.c - on a machine without /dev/shm names are errors that tell what to use instead; files and memfds work. */
+/* no_dev_shm.c - without /dev/shm names are errors that tell what to use instead; files and memfds work. */
 #include "given.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* not_a_regular_file.c - a FIFO, a directory, a symbolic link, a device or a socket under the name is refused, and nobody waits. */
+/* not_a_regular_file.c - a FIFO, directory, link, device or socket of that name is refused, and nobody waits. */
 #include "given.h"
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -6,8 +6,8 @@
 
 static void refused(const char *name, const char *word)
 {
-    const uint32_t modes[] = {SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT,
-                              SHM_ARRAY_READ | SHM_ARRAY_UNTRACKED};
+    const uint32_t modes[] = {SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE,
+                              SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, SHM_ARRAY_READ | SHM_ARRAY_UNTRACKED};
     uint64_t shape[] = {3};
     uint8_t id[16] = {0};
     shm_array_t *untouched = (shm_array_t *)&shape, *array = untouched;

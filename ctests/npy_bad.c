@@ -1,4 +1,4 @@
-/* npy_bad.c - a file that is no .npy, or lies about itself, is an error in words: never a crash, and never memory beyond its end. */
+/* npy_bad.c - a file that is no .npy, or lies about itself, is an error in words; nothing beyond its end is read. */
 #include "npy.h"
 
 #define DICT(descr, order, shape) "{'descr': " descr ", 'fortran_order': " order ", 'shape': " shape ", }"

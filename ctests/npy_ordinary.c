@@ -1,7 +1,13 @@
-/* npy_ordinary.c - an ordinary .npy file opens as it is, for reading and copy-on-write; for writing it must be adopted. */
+/* npy_ordinary.c - an ordinary .npy file opens for reading and copy-on-write; to write, it must be adopted. */
 #include "npy.h"
 
-static const struct { int major; const char *text, *dtype; int ndim; uint64_t shape[3]; int64_t strides[3]; } files[] = {
+static const struct {
+    int major;
+    const char *text, *dtype;
+    int ndim;
+    uint64_t shape[3];
+    int64_t strides[3];
+} files[] = {
     {1, "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3, 4), }", "<i4", 3, {2, 3, 4}, {48, 16, 4}},
     {2, "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3, 4), }", "<i4", 3, {2, 3, 4}, {48, 16, 4}},
     {3, "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3, 4), }", "<i4", 3, {2, 3, 4}, {48, 16, 4}},
@@ -12,8 +18,10 @@ static const struct { int major; const char *text, *dtype; int ndim; uint64_t sh
     {1, "{'shape':(12,),'fortran_order':False,'descr':'<M8[us]'}", "<M8[us]", 1, {12}, {8}},
     {1, "{'descr': [('x', '<f4'), ('y', '|u1', (4,))], 'fortran_order': False, 'shape': (12,), }",
      "[('x', '<f4'), ('y', '|u1', (4,))]", 1, {12}, {8}},
-    {1, "{'descr': [('caf\xe9', '<f8')], 'fortran_order': False, 'shape': (12,), }", "[('caf\xc3\xa9', '<f8')]", 1, {12}, {8}},
-    {3, "{'descr': [('caf\xc3\xa9', '<f8')], 'fortran_order': False, 'shape': (12,), }", "[('caf\xc3\xa9', '<f8')]", 1, {12}, {8}},
+    {1, "{'descr': [('caf\xe9', '<f8')], 'fortran_order': False, 'shape': (12,), }",
+     "[('caf\xc3\xa9', '<f8')]", 1, {12}, {8}},
+    {3, "{'descr': [('caf\xc3\xa9', '<f8')], 'fortran_order': False, 'shape': (12,), }",
+     "[('caf\xc3\xa9', '<f8')]", 1, {12}, {8}},
 };
 
 int main(void)

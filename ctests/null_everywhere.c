@@ -1,4 +1,4 @@
-/* null_everywhere.c - NULL is an ordinary error in every place where it means nothing, and fine where it means something. */
+/* null_everywhere.c - NULL is an ordinary error wherever it means nothing, and fine where it means something. */
 #include "given.h"
 
 int main(void)

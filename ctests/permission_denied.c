@@ -1,4 +1,4 @@
-/* permission_denied.c - another user gets EACCES in words: no access at all, or no writing where only reading is allowed. */
+/* permission_denied.c - another user gets EACCES in words: no access, or no writing where reading is allowed. */
 #include "given.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* persistent.c - an array of the default kind stays after its users close, exit, or are killed, until somebody unlinks it. */
+/* persistent.c - an array of the default kind stays when its users close, exit, or are killed, until unlinked. */
 #include "given.h"
 
 int main(void)

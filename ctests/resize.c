@@ -1,4 +1,4 @@
-/* resize.c - an array grows and shrinks along its growing axis within its capacity; other processes and numpy see it. */
+/* resize.c - an array grows and shrinks along one axis, within its capacity; others and numpy see it. */
 #include "given.h"
 
 static int header_has(const char *name, const char *text)

@@ -1,4 +1,4 @@
-/* shape_overflow.c - a shape whose bytes no computer counts is refused with its figures; so is one that does not fit here. */
+/* shape_overflow.c - a shape that no computer can hold is refused with its figures; so is one too big for here. */
 #include "given.h"
 
 int main(void)

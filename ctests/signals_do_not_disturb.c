@@ -1,4 +1,4 @@
-/* signals_do_not_disturb.c - a shower of signals neither ends a wait early nor makes a creation fail or go on for ever. */
+/* signals_do_not_disturb.c - a shower of signals neither ends a wait early nor keeps a creation from its end. */
 #include "given.h"
 #include <sys/time.h>
 #include <time.h>

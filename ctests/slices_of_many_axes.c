@@ -1,4 +1,4 @@
-/* slices_of_many_axes.c - slices of several axes, and of slices: no copy, numpy's strides and contiguity, bad ones refused. */
+/* slices_of_many_axes.c - slices of several axes, and of slices: no copy, numpy's strides and contiguity. */
 #include "given.h"
 
 int main(void)

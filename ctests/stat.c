@@ -1,4 +1,4 @@
-/* stat.c - the figures of an array: sizes, who made it, who locks it, how often it was written, and that a holder died. */
+/* stat.c - the figures of an array: sizes, its maker, its users, who locks it, and that a holder died. */
 #include "given.h"
 #include <time.h>
 

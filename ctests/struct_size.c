@@ -1,4 +1,4 @@
-/* struct_size.c - a caller built with shorter structs is served as far as they go; longer ones must end in zeros (E2BIG). */
+/* struct_size.c - shorter structs are served as far as they go; longer ones must end in zeros (E2BIG). */
 #include "given.h"
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-/* untracked.c - an untracked array has no lock and keeps no descriptor, yet its mapping keeps it from being collected. */
+/* untracked.c - an untracked array has no lock and no descriptor, yet its mapping keeps it from being collected. */
 #include "given.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* untracked_thousands.c - a process that may have 64 descriptors uses 5,000 untracked arrays at a time. [no valgrind: 5,000 mappings] */
+/* untracked_thousands.c - 5,000 untracked arrays in a process of 64 descriptors. [no valgrind: 5,000 mappings] */
 #include "given.h"
 #include <sys/resource.h>
 #include <sys/statvfs.h>

@@ -1,4 +1,4 @@
-/* written_here_read_there.c - what one process writes, another process that opens the name reads, and the other way round. */
+/* written_here_read_there.c - what one process writes another reads that opens the name; and back again. */
 #include "given.h"
 
 int main(void)

@@ -295,7 +295,7 @@ class Array(np.ndarray):
                  array stays marked, and the exception goes on. Held.owner_died tells later that it was called
 
         Raises TimeoutError; OwnerDied, with the lock given back, if a process died while it was writing and there is
-        no `repair`; PermissionError if this process may not write the file, whatever mode the array is open in.
+        no `repair`; PermissionError if the array is not open for writing: even a reader's lock is written down in it.
 
         The lock belongs to the process, not to the thread: any thread may give it back, a second lock() in the same
         process waits like any other, and a forked child holds none of its parent's locks.
