@@ -1,6 +1,7 @@
 //! The array: a typed, shaped, lockable window on a segment.
 
 pub mod dtype;
+pub mod handover;
 mod hold;
 pub mod options;
 pub mod stat;

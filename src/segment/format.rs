@@ -241,7 +241,8 @@ pub struct Words {
     pub readers: [AtomicU64; 16],
     /// The small lock of the range table and its ticket counter (not used by version 1.0).
     ranges_reserved: [AtomicU64; 8],
-    /// Until when a last-close segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns; 0: no lease).
+    /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
+    /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
     reserved: [AtomicU64; 31],
 }
