@@ -18,7 +18,7 @@ int main(void)
     shm_array_identity_t mine = identity_of(array), same = identity_of(reader);
     CHECK(memcmp(&mine, &same, sizeof mine) == 0);
     shm_array_stat_t figures = stat_of(array);
-    CHECK(memcmp(mine.id, figures.id, sizeof mine.id) == 0);
+    CHECK(memcmp(mine.id, figures.id, sizeof mine.id) == 0 && mine.data_offset == figures.data_offset);
     struct stat file;
     CHECK(stat(path_of(name), &file) == 0);
     CHECK(mine.device == file.st_dev && mine.inode == file.st_ino && mine.flags == 0);

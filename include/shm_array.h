@@ -189,6 +189,8 @@ typedef struct shm_array_identity_t {
   uint64_t device;
   // Inode of the file.
   uint64_t inode;
+  // Bytes from the file's start to the elements.
+  uint64_t data_offset;
   // SHM_ARRAY_LAST_CLOSE, _ADOPT, as the array was made.
   uint32_t flags;
   // 0.

@@ -144,6 +144,7 @@ class Identity(Structure):
         ("id", c_uint8 * 16),
         ("device", c_uint64),
         ("inode", c_uint64),
+        ("data_offset", c_uint64),
         ("flags", c_uint32),
         ("reserved", c_uint32),
     ]

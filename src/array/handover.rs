@@ -21,6 +21,8 @@ pub struct ArrayIdentity {
     pub device: u64,
     /// Of the file.
     pub inode: u64,
+    /// From the file's start to the elements, in bytes.
+    pub data_offset: u64,
     /// Removed when its last user closes it.
     pub last_close: bool,
     /// It was an ordinary .npy file once.
@@ -30,17 +32,24 @@ pub struct ArrayIdentity {
 impl Array {
     /// Which array this is. Costs no system call.
     pub fn identity(&self) -> ArrayIdentity {
-        let file = self.segment().id();
-        let header = match self.segment().contents() {
-            Contents::Shared(description) => Some(&description.header),
-            Contents::Ordinary(_) => None,
-        };
-        ArrayIdentity {
-            id: header.map_or([0; 16], |header| header.id),
+        let segment = self.segment();
+        let file = segment.id();
+        let ordinary = |front_len| ArrayIdentity {
+            id: [0; 16],
             device: file.device(),
             inode: file.inode(),
-            last_close: self.segment().description().is_ok_and(|description| description.is_last_close()),
-            adopted: header.is_some_and(|header| header.origin & origin::ADOPTED != 0),
+            data_offset: front_len,
+            last_close: false,
+            adopted: false,
+        };
+        match segment.contents() {
+            Contents::Ordinary(file) => ordinary(file.front.data_offset),
+            Contents::Shared(description) => ArrayIdentity {
+                id: description.header.id,
+                last_close: description.is_last_close(),
+                adopted: description.header.origin & origin::ADOPTED != 0,
+                ..ordinary(description.header.data_offset)
+            },
         }
     }
 

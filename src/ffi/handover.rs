@@ -32,6 +32,7 @@ pub unsafe extern "C" fn shm_array_identity(array: Option<&Array>, out: *mut shm
         record.id = identity.id;
         record.device = identity.device;
         record.inode = identity.inode;
+        record.data_offset = identity.data_offset;
         record.flags = bits(&[(identity.last_close, SHM_ARRAY_LAST_CLOSE), (identity.adopted, SHM_ARRAY_ADOPT)]);
         // SAFETY: checked above.
         unsafe { records::write(out, &record) }

@@ -109,6 +109,8 @@ pub struct shm_array_identity_t {
     pub device: u64,
     /// Inode of the file.
     pub inode: u64,
+    /// Bytes from the file's start to the elements.
+    pub data_offset: u64,
     /// SHM_ARRAY_LAST_CLOSE, _ADOPT, as the array was made.
     pub flags: u32,
     /// 0.
