@@ -7,10 +7,10 @@ An array without a name, or whose name was taken away, travels as a descriptor o
 
 Where a ticket goes instead of the elements:
 
-    multiprocessing, concurrent.futures, torch.multiprocessing   ForkingPickler: each message is received once
-    loky, and joblib with it                                     its own table of reducers: each message is received once
-    dask                                                         its serializers, if the peer is on this machine
-    any other pickle                                             by_reference(x)
+    multiprocessing, concurrent.futures, torch   ForkingPickler: each message is received once
+    loky, and joblib with it                     its own table of reducers: each message is received once
+    dask                                         its serializers, if the peer is on this machine
+    any other pickle                             by_reference(x)
 
 A plain pickle.dump carries the elements: it may go to a disk, or to another machine.
 
@@ -21,7 +21,6 @@ many times, or never, does not, and the lease runs to its end.
 
 import collections
 import copyreg
-import ctypes
 import errno
 import functools
 import io
@@ -31,10 +30,9 @@ import weakref
 
 import numpy as np
 
-from . import _library
 from ._errors import ArrivalError
 from ._imports import when_imported
-from ._library import check, library
+from ._library import library
 from ._opened import opened_of
 from .array import Array, open, open_fd
 
@@ -85,7 +83,7 @@ def _reduce_for_one(array):
     """For a message that exactly one process of this machine reads."""
     opened = _handed_over(array)
     if opened is None:
-        return array.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return _as_it_is, (np.asarray(array),)
     if not _name_stands(opened):
         from multiprocessing.reduction import DupFd
 
@@ -97,13 +95,17 @@ def _reduce_for_many(array, lease):
     """For a message that any number of processes of this machine read, or none."""
     opened = _handed_over(array)
     if opened is None:
-        return array.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        return _as_it_is, (np.asarray(array),)
     if not _name_stands(opened):
         raise ValueError(
             "an array without a name cannot travel by reference: make it with a name, or send its descriptor, fileno()"
         )
     _lease(opened, lease)
     return arrive, (_ticket(array, opened, leased=False),)
+
+
+def _as_it_is(plain):
+    return plain
 
 
 def _handed_over(array):
@@ -166,8 +168,9 @@ def arrive(ticket):
         else:
             whole = open(ticket.name, ticket.mode)
     except Exception as error:
-        words = f"{error}" if not isinstance(error, OSError) else error.strerror or str(error)
-        raise ArrivalError(getattr(error, "errno", None) or errno.ESTALE, words + _elsewhere(ticket), ticket.name)
+        words = getattr(error, "strerror", None) or str(error)
+        code = getattr(error, "errno", None) or errno.ESTALE
+        raise ArrivalError(code, words + _elsewhere(ticket), ticket.name) from None
     return _view(whole, ticket)
 
 
@@ -182,7 +185,9 @@ def _arrive_by_descriptor(descriptor, ticket):
     try:
         number = descriptor.detach()
     except Exception as error:
-        words = f"its sender ended before the descriptor was fetched ({error!r}): give it a name, or let the sender wait"
+        words = (
+            f"its sender ended before the descriptor was fetched ({error!r}): give it a name, or let the sender wait"
+        )
         return NotArrived(ArrivalError(errno.ESTALE, words, None))
     try:
         return _view(open_fd(number, ticket.mode, untracked=ticket.untracked), ticket)
@@ -203,7 +208,9 @@ def _view(whole, ticket):
         memory = opened.memory()
         array = np.ndarray.__new__(Array, ticket.shape, ticket.dtype, memory, ticket.offset, ticket.strides)
     except ValueError:
-        words = f"it has been made smaller, and the elements that were sent, of shape {ticket.shape}, are no longer in it"
+        words = (
+            f"it has been made smaller, and the elements that were sent, of shape {ticket.shape}, are no longer in it"
+        )
         raise ArrivalError(errno.ESTALE, words, ticket.name) from None
     if not ticket.writeable:
         array.flags.writeable = False
