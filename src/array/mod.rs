@@ -18,7 +18,7 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
-use crate::segment::create::{Blueprint, create};
+use crate::segment::create::{Blueprint, create, refuse_beyond_limit};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, lifetime, origin};
@@ -67,10 +67,11 @@ impl Array {
         if !options.or_open {
             return plan.build(&place, options);
         }
+        let deadline = Timeout::For(open::PATIENCE).deadline();
         loop {
             match Array::open_place(&place, OpenFlags { untracked: options.untracked, ..Access::Write.into() }) {
                 Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options) {
-                    Err(error) if error.is(Errno::EEXIST) => continue,
+                    Err(error) if error.is(Errno::EEXIST) && !deadline.has_passed() => continue,
                     done => return done,
                 },
                 Ok(array) => return plan.require_same(array),
@@ -299,6 +300,7 @@ impl Array {
         let len = description.header.data_offset as usize;
         let front = npy::render(self.opened.dtype.descr(), layout.fortran == 1, layout.shape(), len)?;
         let attachment = self.segment().attachment()?;
+        refuse_beyond_limit(self.segment().place(), len as u64)?;
         file::write_at(attachment.file(), &front, 0).context(|| "cannot write the .npy header".into())?;
         attachment.words().front_stale.store(0, Relaxed);
         Ok(())
@@ -394,7 +396,7 @@ fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
     layout.capacity = layout.growing_axis().map_or(1, |axis| layout.shape[axis]);
     let layout = Layout::new(dtype.itemsize(), &front.shape, front.fortran, layout.capacity);
     let end = layout.bytes_for(layout.capacity).and_then(|bytes| bytes.checked_add(front.data_offset));
-    let Some(end) = end.filter(|end| *end <= file.len) else {
+    let Some(end) = end.filter(|end| *end <= file.len && layout.is_addressable()) else {
         let promised = end.map_or("more than 2^64 bytes".into(), |end| Bytes(end - front.data_offset).to_string());
         return Err(Error::new(
             Code::Corrupt,
@@ -447,10 +449,8 @@ impl Plan {
             )));
         }
         let layout = Layout::new(dtype.itemsize(), shape, options.fortran, capacity);
-        // As numpy does, count axes of length 0 as 1: every stride must be a number.
-        let whole = shape.iter().map(|len| (*len).max(1)).try_fold(dtype.itemsize(), u64::checked_mul);
         let capacity_bytes = layout.bytes_for(capacity).filter(|bytes| *bytes <= i64::MAX as u64);
-        let (Some(capacity_bytes), Some(_)) = (capacity_bytes, whole.filter(|bytes| *bytes <= i64::MAX as u64)) else {
+        let Some(capacity_bytes) = capacity_bytes.filter(|_| layout.is_addressable()) else {
             return Err(Error::invalid(format!(
                 "shape {shape:?} with {} bytes for each element and capacity {capacity} is more than 2^63 bytes",
                 dtype.itemsize()

@@ -197,19 +197,25 @@ const LONGEST_TEXT: u32 = 1 << 24;
 /// Below this, reading the machine's figures costs more than the attempt.
 const WORTH_ASKING: u64 = 16 << 20;
 
-/// What cannot succeed is refused before the kernel has worked for it (or killed for it).
-pub(super) fn refuse_early(place: &Place, rear: &Rear) -> Result<()> {
-    let need = rear.description.trailer.file_len;
-    if let Some(limit) = memory::file_size_limit().filter(|limit| need > *limit) {
-        return Err(Error::os(
+/// Who writes beyond RLIMIT_FSIZE is killed by SIGXFSZ.
+pub fn refuse_beyond_limit(place: &Place, need: u64) -> Result<()> {
+    match memory::file_size_limit().filter(|limit| need > *limit) {
+        None => Ok(()),
+        Some(limit) => Err(Error::os(
             Errno::EFBIG,
             format!(
                 "{place} needs {}, and this process may write files of {} (RLIMIT_FSIZE): raise it with ulimit -f",
                 Bytes(need),
                 Bytes(limit)
             ),
-        ));
+        )),
     }
+}
+
+/// What cannot succeed is refused before the kernel has worked for it.
+pub(super) fn refuse_early(place: &Place, rear: &Rear) -> Result<()> {
+    let need = rear.description.trailer.file_len;
+    refuse_beyond_limit(place, need)?;
     if matches!(place, Place::File(_)) || need < WORTH_ASKING {
         return Ok(());
     }

@@ -384,6 +384,12 @@ impl Layout {
         row.checked_mul(if growing.is_some() { length } else { 1 })
     }
 
+    /// Whether every offset within the elements is a number: as numpy does, axes of length 0 count as 1.
+    pub fn is_addressable(&self) -> bool {
+        let lengths = self.shape().iter().map(|len| (*len).max(1));
+        lengths.into_iter().try_fold(self.itemsize, u64::checked_mul).is_some_and(|bytes| bytes <= i64::MAX as u64)
+    }
+
     /// The same array with another length of its growing axis.
     pub fn resized(&self, length: u64) -> Layout {
         let mut layout = *self;
@@ -418,7 +424,11 @@ impl Layout {
         }
         let length = self.growing_axis().map_or(1, |axis| self.shape[axis]);
         let fits = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes <= capacity_bytes);
-        if !fits(self.bytes_for(length)) || length > self.capacity.max(1) || !fits(self.bytes_for(self.capacity)) {
+        if !self.is_addressable()
+            || !fits(self.bytes_for(length))
+            || length > self.capacity.max(1)
+            || !fits(self.bytes_for(self.capacity))
+        {
             return corrupt("the shape needs more bytes than there are");
         }
         if self.strides != self.close_strides() {
@@ -484,6 +494,8 @@ mod tests {
             assert_eq!(damaged.validate(96).unwrap_err().code(), Code::Corrupt, "the checksum guards it");
             assert_eq!(damaged.sealed().validate(96).unwrap_err().code(), Code::Corrupt, "so do the checks");
         }
+        let without_elements = Layout::new(8, &[0, 1 << 40, 1 << 40], false, 0);
+        assert_eq!(without_elements.validate(96).unwrap_err().code(), Code::Corrupt, "offsets beyond every number");
     }
 
     #[test]

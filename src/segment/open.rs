@@ -19,7 +19,7 @@ use super::format::lock_byte;
 use super::{Access, Segment};
 
 /// A remover holds the attach byte for microseconds; who is in the way for longer means it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// Open by name.
