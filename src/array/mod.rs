@@ -36,7 +36,7 @@ use view::{Geometry, Slice, View};
 pub struct Array {
     opened: Arc<Opened>,
     /// A part of the array; `None`: all of it, as large as it is now.
-    window: Option<Geometry>,
+    window: Option<Box<Geometry>>,
     hold: Hold,
 }
 
@@ -195,8 +195,8 @@ impl Array {
     }
 
     fn geometry(&self) -> Result<Geometry> {
-        match self.window {
-            Some(window) => Ok(window),
+        match &self.window {
+            Some(window) => Ok(**window),
             None => self.layout().map(|layout| Geometry {
                 offset: 0,
                 ndim: layout.ndim as usize,
@@ -223,7 +223,10 @@ impl Array {
 
     /// Another handle on the same mapping: on a part of it, by a slice for each of the leading axes. No copy.
     pub fn slice(&self, slices: &[Slice]) -> Result<Array> {
-        let window = if slices.is_empty() { self.window } else { Some(self.geometry()?.sliced(slices)?) };
+        let window = match slices {
+            [] => self.window.clone(),
+            slices => Some(Box::new(self.geometry()?.sliced(slices)?)),
+        };
         Ok(Array { opened: self.opened.clone(), window, hold: Hold::default() })
     }
 

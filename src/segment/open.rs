@@ -27,7 +27,7 @@ pub fn open(place: &Place, access: Access) -> Result<Segment> {
     let Some(path) = place.path() else {
         return Err(Error::invalid("an anonymous array has no name: pass its descriptor to shm_array_open_fd"));
     };
-    let deadline = Timeout::For(PATIENCE).deadline();
+    let mut deadline = None;
     loop {
         let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
         let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
@@ -39,7 +39,7 @@ pub fn open(place: &Place, access: Access) -> Result<Segment> {
             let contents = examine(&fd, &facts, place)?;
             return finish(fd, &facts, place.clone(), access, contents);
         }
-        if deadline.has_passed() {
+        if deadline.get_or_insert_with(|| Timeout::For(PATIENCE).deadline()).has_passed() {
             return Err(Error::os(
                 Errno::EBUSY,
                 format!("{place} is being replaced or removed, again and again, for {PATIENCE:?}: try later"),
