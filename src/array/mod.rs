@@ -290,11 +290,16 @@ impl Array {
                 layout.capacity
             )));
         }
-        let layout = layout.resized(length);
         let attachment = self.segment().attachment()?;
-        attachment.words().front_stale.store(1, Relaxed);
-        attachment.control().replace_layout(&layout);
-        self.write_front(&layout)
+        let become_this = |layout: &Layout| {
+            attachment.words().front_stale.store(1, Relaxed);
+            attachment.control().replace_layout(layout);
+            self.write_front(layout)
+        };
+        become_this(&layout.resized(length)).inspect_err(|_| {
+            // Nothing has changed. Should even the old header not be written, it stays marked as stale.
+            let _ = become_this(&layout);
+        })
     }
 
     /// Make the .npy header agree with the layout record. The caller holds the exclusive lock.
