@@ -37,6 +37,8 @@ pub const CONTROL_ALIGNMENT: u64 = 64 * 1024;
 pub const DEFAULT_SLOTS: u32 = 256;
 /// An identity has 10 bits for the slot, and slot 0 is written as 1.
 pub const MAX_SLOTS: u32 = 1023;
+/// Alignment of an object's state: two cache lines, as prefetchers fetch them.
+pub const STATE_ALIGNMENT: u32 = 128;
 /// The last page of the control block, in bytes, whatever the machine's page size is.
 pub const PAGE: u64 = 4096;
 
@@ -128,18 +130,43 @@ pub struct Header {
     pub metadata_len: u32,
     /// CRC-32 of dtype, tag and metadata, one after the other.
     pub texts_crc: u32,
-    /// 0.
-    pub reserved_32: u32,
+    /// 1: wakers always wake, for the sake of waiters who may only read and cannot say that they wait.
+    pub wakes_readers: u32,
     /// Offset in the file of later additions; 0: none.
     pub extension_offset: u64,
+    /// Where the state of the object begins in the control block: a semaphore's count, a queue's ends, ...
+    pub state_offset: u32,
+    /// Its length in bytes; 0: an array, which needs none.
+    pub state_len: u32,
     /// 0.
-    pub reserved: [u64; 66],
+    pub reserved: [u64; 65],
 }
 
-/// What a segment is.
+/// What a segment is. All kinds have the same front, control block, slots and lifetimes.
 pub mod kind {
     /// An n-dimensional array.
     pub const ARRAY: u32 = 1;
+    /// A counting semaphore.
+    pub const SEMAPHORE: u32 = 2;
+    /// 64 named bits that can be waited for.
+    pub const EVENT: u32 = 3;
+    /// A meeting point of a fixed number of participants.
+    pub const BARRIER: u32 = 4;
+    /// A bounded queue of messages.
+    pub const QUEUE: u32 = 5;
+    /// A stream of bytes.
+    pub const PIPE: u32 = 6;
+    /// One to many: each subscriber sees every message.
+    pub const TOPIC: u32 = 7;
+    /// Whole buffers, of which the latest is read.
+    pub const FRAMES: u32 = 8;
+
+    /// As people call it, with its article; `None` for one of a newer version.
+    pub fn noun(kind: u32) -> Option<&'static str> {
+        const NOUNS: [&str; 8] =
+            ["an array", "a semaphore", "an event", "a barrier", "a queue", "a pipe", "a topic", "frames"];
+        NOUNS.get(kind.checked_sub(1)? as usize).copied()
+    }
 }
 
 /// When a segment goes.
@@ -239,12 +266,16 @@ pub struct Words {
     reserved_line: [AtomicU64; 2],
     /// One bit a slot: its owner has ever held the lock shared.
     pub readers: [AtomicU64; 16],
-    /// The small lock of the range table and its ticket counter (not used by version 1.0).
+    /// The small lock of the range table and its ticket counter (not used yet).
     ranges_reserved: [AtomicU64; 8],
     /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
     /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
-    reserved: [AtomicU64; 31],
+    /// Who published last, when, and who sleeps until somebody does (not used yet).
+    publisher_reserved: [AtomicU64; 7],
+    /// Condition variables of the lock (not used yet).
+    conditions_reserved: [AtomicU64; 16],
+    reserved: [AtomicU64; 8],
 }
 
 /// One process that locks. Two cache lines: who it is, and what it changes often.
@@ -385,6 +416,12 @@ impl Layout {
         row.checked_mul(if growing.is_some() { length } else { 1 })
     }
 
+    /// Whether every offset within the elements is a number: as numpy does, axes of length 0 count as 1.
+    pub fn is_addressable(&self) -> bool {
+        let lengths = self.shape().iter().map(|len| (*len).max(1));
+        lengths.into_iter().try_fold(self.itemsize, u64::checked_mul).is_some_and(|bytes| bytes <= i64::MAX as u64)
+    }
+
     /// The same array with another length of its growing axis.
     pub fn resized(&self, length: u64) -> Layout {
         let mut layout = *self;
@@ -419,7 +456,11 @@ impl Layout {
         }
         let length = self.growing_axis().map_or(1, |axis| self.shape[axis]);
         let fits = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes <= capacity_bytes);
-        if !fits(self.bytes_for(length)) || length > self.capacity.max(1) || !fits(self.bytes_for(self.capacity)) {
+        if !self.is_addressable()
+            || !fits(self.bytes_for(length))
+            || length > self.capacity.max(1)
+            || !fits(self.bytes_for(self.capacity))
+        {
             return corrupt("the shape needs more bytes than there are");
         }
         if self.strides != self.close_strides() {
@@ -485,6 +526,8 @@ mod tests {
             assert_eq!(damaged.validate(96).unwrap_err().code(), Code::Corrupt, "the checksum guards it");
             assert_eq!(damaged.sealed().validate(96).unwrap_err().code(), Code::Corrupt, "so do the checks");
         }
+        let without_elements = Layout::new(8, &[0, 1 << 40, 1 << 40], false, 0);
+        assert_eq!(without_elements.validate(96).unwrap_err().code(), Code::Corrupt, "offsets beyond every number");
     }
 
     #[test]

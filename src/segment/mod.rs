@@ -14,6 +14,7 @@ pub mod format;
 pub mod lease;
 pub mod literal;
 pub mod npy;
+pub mod object;
 pub mod open;
 pub mod remove;
 
