@@ -24,8 +24,12 @@ int main(void)
     SAYS("0x40");
     restore(&forged);
     forge(&forged, HEADER, KIND, 77, 4);
-    RC(SHM_ARRAY_ERR_FORMAT, shm_array_open(forged.name, SHM_ARRAY_READ, &array));
+    RC(SHM_ARRAY_ERR_VERSION, shm_array_open(forged.name, SHM_ARRAY_READ, &array));
     SAYS("77");
+    restore(&forged);
+    forge(&forged, HEADER, KIND, SHM_KIND_SEMAPHORE, 4);
+    RC(SHM_ARRAY_ERR_FORMAT, shm_array_open(forged.name, SHM_ARRAY_READ, &array));
+    SAYS("a semaphore, not an array");
     restore(&forged);
 
     /* Features that a reader need not know. */

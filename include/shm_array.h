@@ -12,6 +12,8 @@
  *              entry are borrowed.
  *   Threads    Handles may be used by all threads at once, except while one closes them.
  *   Fork       A child may use its parent's handles; it holds none of its parent's locks.
+ *   Pointers   Texts end in NUL. What is passed is NULL, where that is allowed or answered with EINVAL, or valid: handles
+ *              open, arrays as long as said, out parameters writable.
  *   Structs    Each begins with `size`, which the caller sets to sizeof(the struct), zeroing the rest.
  *   Units      Shapes are in elements; sizes, offsets and strides in bytes; times in nanoseconds.
  */
@@ -21,6 +23,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+// One handle on an opened array. Those made by shm_array_slice() share its mapping, which lives as long as any.
+typedef struct shm_array_t shm_array_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -73,6 +79,46 @@
 // A start, stop or step of a slice that is left out.
 #define SHM_ARRAY_NONE INT64_MIN
 
+// In a listing: an array.
+#define SHM_KIND_ARRAY 1
+
+// In a listing: a semaphore.
+#define SHM_KIND_SEMAPHORE 2
+
+// In a listing: an event.
+#define SHM_KIND_EVENT 3
+
+// In a listing: a barrier.
+#define SHM_KIND_BARRIER 4
+
+// In a listing: a queue.
+#define SHM_KIND_QUEUE 5
+
+// In a listing: a pipe.
+#define SHM_KIND_PIPE 6
+
+// In a listing: a topic.
+#define SHM_KIND_TOPIC 7
+
+// In a listing: frames.
+#define SHM_KIND_FRAMES 8
+
+// Open an object to look at it, and to wait.
+#define SHM_OBJECT_READ 1
+
+// Open an object to take part.
+#define SHM_OBJECT_WRITE 2
+
+// Create an object that goes when its last user closes it; the default lives until it is unlinked.
+#define SHM_OBJECT_LAST_CLOSE 512
+
+// Create, or open (SHM_OBJECT_WRITE) what exists of that name, if it is of the same make.
+#define SHM_OBJECT_OR_OPEN 1024
+
+// Create an object whose wakers also wake, at once, those who opened it for reading: each of their calls then asks the
+// kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
+#define SHM_OBJECT_WAKES_READERS 2048
+
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
 
@@ -87,12 +133,6 @@
 
 // A bug in this library, caught at the boundary.
 #define SHM_ARRAY_ERR_PANIC -90
-
-// The bits of a lock word that hold an identity.
-#define Identity_MASK ((1 << 30) - 1)
-
-// One handle on an opened array. Handles made by [`Array::slice`] share its mapping, which lives as long as any.
-typedef struct shm_array_t shm_array_t;
 
 // A walk through all arrays, as they stood when it began.
 typedef struct shm_array_list_t shm_array_list_t;
@@ -207,9 +247,25 @@ typedef struct shm_array_entry_t {
   uint32_t ndim;
   // Elements along each axis.
   uint64_t shape[64];
+  // SHM_KIND_*: what it is.
+  uint32_t kind;
+  // 0.
+  uint32_t reserved;
 } shm_array_entry_t;
 
-
+// What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
+typedef struct shm_object_options_t {
+  // sizeof(shm_object_options_t).
+  size_t size;
+  // SHM_OBJECT_LAST_CLOSE, _OR_OPEN, _WAKES_READERS.
+  uint32_t flags;
+  // The file's mode bits, whatever the umask is; 0: 0600.
+  uint32_t permissions;
+  // How many processes can take part at the same time; 0: 256; at most 1023.
+  uint32_t slots;
+  // 0.
+  uint32_t reserved;
+} shm_object_options_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -231,16 +287,12 @@ extern "C" {
 //
 // Ownership: the caller closes `*out`. Nothing half made stays behind on failure, or at any death.
 // Since 0.1.
-//
-// # Safety
-//
-// Strings end in NUL; `shape` has `ndim` numbers; `options` is NULL or as long as its size says; `out` can be written.
 int shm_array_create(const char *name,
                      const char *dtype,
                      size_t ndim,
                      const uint64_t *shape,
                      const struct shm_array_options_t *options,
-                     struct shm_array_t **out);
+                     shm_array_t **out);
 
 // Open an array that exists.
 //
@@ -257,13 +309,9 @@ int shm_array_create(const char *name,
 //
 // Ownership: the caller closes `*out`.
 // Since 0.1.
-//
-// # Safety
-//
-// `name` is NULL or ends in NUL; `out` is NULL or can be written.
 int shm_array_open(const char *name,
                    uint32_t flags,
-                   struct shm_array_t **out);
+                   shm_array_t **out);
 
 // Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
 //
@@ -272,14 +320,10 @@ int shm_array_open(const char *name,
 //   and what shm_array_open() returns.
 //
 // Since 0.1.
-//
-// # Safety
-//
-// As shm_array_open(); `id` is NULL or has 16 bytes.
 int shm_array_open_id(const char *name,
                       uint32_t flags,
                       const uint8_t *id,
-                      struct shm_array_t **out);
+                      shm_array_t **out);
 
 // Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
 //
@@ -289,13 +333,9 @@ int shm_array_open_id(const char *name,
 //
 // Ownership: `fd` stays the caller's; the caller closes `*out`.
 // Since 0.1.
-//
-// # Safety
-//
-// `out` is NULL or can be written.
 int shm_array_open_fd(int fd,
                       uint32_t flags,
-                      struct shm_array_t **out);
+                      shm_array_t **out);
 
 // A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
 //
@@ -307,11 +347,7 @@ int shm_array_open_fd(int fd,
 //
 // Ownership: the caller closes `*out_fd`, which is close-on-exec.
 // Since 0.1.
-//
-// # Safety
-//
-// `array` is NULL or open; `out_fd` is NULL or can be written.
-int shm_array_fd(const struct shm_array_t *array,
+int shm_array_fd(const shm_array_t *array,
                  int *out_fd);
 
 // Where the elements lie, now.
@@ -325,11 +361,7 @@ int shm_array_fd(const struct shm_array_t *array,
 //
 // Ownership: borrows; `data` is valid until the last handle over the mapping is closed.
 // Since 0.1.
-//
-// # Safety
-//
-// `array` is NULL or open; `out` is NULL or as long as its size says.
-int shm_array_view(const struct shm_array_t *array,
+int shm_array_view(const shm_array_t *array,
                    struct shm_array_view_t *out);
 
 // Another handle on the same mapping: on a part of the array, by slices of its leading `naxes` axes. No copy.
@@ -342,16 +374,12 @@ int shm_array_view(const struct shm_array_t *array,
 //
 // Ownership: the caller closes `*out`; it outlives `array`, and holds locks of its own.
 // Since 0.1.
-//
-// # Safety
-//
-// `array` is NULL or open; the arrays are NULL or have `naxes` numbers; `out` is NULL or can be written.
-int shm_array_slice(const struct shm_array_t *array,
+int shm_array_slice(const shm_array_t *array,
                     size_t naxes,
                     const int64_t *start,
                     const int64_t *stop,
                     const int64_t *step,
-                    struct shm_array_t **out);
+                    shm_array_t **out);
 
 // Take the array's lock, waiting at most `timeout_ns` nanoseconds.
 //
@@ -373,7 +401,7 @@ int shm_array_slice(const struct shm_array_t *array,
 // Fork:      a child holds none of its parent's locks.
 // Memory:    what was written before an unlock is visible after the next lock, in any process.
 // Since 0.1.
-int shm_array_lock(const struct shm_array_t *array,
+int shm_array_lock(const shm_array_t *array,
                    uint32_t mode,
                    int64_t timeout_ns);
 
@@ -384,7 +412,7 @@ int shm_array_lock(const struct shm_array_t *array,
 //   EINVAL  `array` is NULL.
 //
 // Since 0.1.
-int shm_array_unlock(const struct shm_array_t *array);
+int shm_array_unlock(const shm_array_t *array);
 
 // Declare the elements repaired after EOWNERDEAD; the lock stays held.
 //
@@ -393,7 +421,7 @@ int shm_array_unlock(const struct shm_array_t *array);
 //   EINVAL  `array` is NULL.
 //
 // Since 0.1.
-int shm_array_recover(const struct shm_array_t *array);
+int shm_array_recover(const shm_array_t *array);
 
 // Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
 //
@@ -406,7 +434,7 @@ int shm_array_recover(const struct shm_array_t *array);
 //   EOPNOTSUPP  an ordinary .npy file.
 //
 // Since 0.1.
-int shm_array_resize(const struct shm_array_t *array,
+int shm_array_resize(const shm_array_t *array,
                      uint64_t length);
 
 // How many writes (exclusive locks) have been completed.
@@ -415,11 +443,7 @@ int shm_array_resize(const struct shm_array_t *array,
 //   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
 //
 // Since 0.1.
-//
-// # Safety
-//
-// `array` is NULL or open; `out` is NULL or can be written.
-int shm_array_generation(const struct shm_array_t *array,
+int shm_array_generation(const shm_array_t *array,
                          uint64_t *out);
 
 // Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
@@ -430,32 +454,24 @@ int shm_array_generation(const struct shm_array_t *array,
 //   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
 //
 // Since 0.1.
-//
-// # Safety
-//
-// `array` is NULL or open; `out` is NULL or as long as its size says.
-int shm_array_stat(const struct shm_array_t *array,
+int shm_array_stat(const shm_array_t *array,
                    struct shm_array_stat_t *out);
 
 // The name, as shm_array_open() takes it; "" for anonymous memory, NULL for NULL.
 //
 // Borrowed from the handle. Since 0.1.
-const char *shm_array_name(const struct shm_array_t *array);
+const char *shm_array_name(const shm_array_t *array);
 
 // The creator's metadata, as JSON; NULL where there are none, or for NULL.
 //
 // Borrowed from the handle. Since 0.1.
-const char *shm_array_metadata(const struct shm_array_t *array);
+const char *shm_array_metadata(const shm_array_t *array);
 
 // Close a handle. NULL is fine.
 //
 // Releases what the handle holds. The memory goes when the last handle over the mapping is closed, and a last-close
 // array with its last user. Since 0.1.
-//
-// # Safety
-//
-// NULL, or a handle that is not closed yet and that no other thread uses.
-void shm_array_close(struct shm_array_t *array);
+void shm_array_close(shm_array_t *array);
 
 // Take an array's name away. Who has it open keeps it.
 //
@@ -465,10 +481,6 @@ void shm_array_close(struct shm_array_t *array);
 //   SHM_ARRAY_ERR_FORMAT  the file is neither a shared array nor a .npy file: nothing was removed.
 //
 // Since 0.1.
-//
-// # Safety
-//
-// `name` is NULL or ends in NUL.
 int shm_array_unlink(const char *name);
 
 // Take the name of an opened array away, unless it is another array's by now.
@@ -478,7 +490,7 @@ int shm_array_unlink(const char *name);
 //   and what shm_array_unlink() returns.
 //
 // Since 0.1.
-int shm_array_funlink(const struct shm_array_t *array);
+int shm_array_funlink(const shm_array_t *array);
 
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //
@@ -489,10 +501,6 @@ int shm_array_funlink(const struct shm_array_t *array);
 // Ownership: the caller closes `*out`.
 // Threads:   one thread at a time uses a walk.
 // Since 0.1.
-//
-// # Safety
-//
-// `out` is NULL or valid for a write.
 int shm_array_list(struct shm_array_list_t **out);
 
 // The next array of a walk.
@@ -504,18 +512,10 @@ int shm_array_list(struct shm_array_list_t **out);
 //   E2BIG    `out` is longer than this version knows, and not zero there.
 //
 // Since 0.1.
-//
-// # Safety
-//
-// `list` is NULL or open; `out` is NULL or valid for as many bytes as its size says.
 int shm_array_list_next(struct shm_array_list_t *list,
                         struct shm_array_entry_t *out);
 
 // End a walk. NULL is fine. Since 0.1.
-//
-// # Safety
-//
-// NULL, or from shm_array_list() and not closed yet.
 void shm_array_list_close(struct shm_array_list_t *list);
 
 // Remove arrays that no live process uses.
@@ -528,12 +528,288 @@ void shm_array_list_close(struct shm_array_list_t *list);
 //   EACCES  /dev/shm cannot be listed.
 //
 // Since 0.1.
-//
-// # Safety
-//
-// `out_removed` is NULL or valid for a write.
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
+
+// Create an array of zeros, and open it for writing.
+//
+// `name` is a POSIX shared-memory name ("temperature", /dev/shm/temperature), "file:///directory/x.npy", or NULL for
+// memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
+// "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
+//
+// Returns:
+//   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
+//   EEXIST      the name is taken.
+//   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
+//   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
+//   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
+//   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
+//
+// Ownership: the caller closes `*out`. Nothing half made stays behind on failure, or at any death.
+// Since 0.1.
+int shm_array_create(const char *name,
+                     const char *dtype,
+                     size_t ndim,
+                     const uint64_t *shape,
+                     const struct shm_array_options_t *options,
+                     shm_array_t **out);
+
+// Open an array that exists.
+//
+// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED or
+// SHM_ARRAY_ADOPT. An ordinary .npy file opens for reading and copy-on-write as it is.
+//
+// Returns:
+//   0           `*out` is the array.
+//   ENOENT      there is none of that name. EACCES, EMFILE, ELOOP (a symbolic link): as said.
+//   EOPNOTSUPP  an ordinary .npy file, for writing, without SHM_ARRAY_ADOPT; a network file system.
+//   EBUSY       the name is being replaced, for seconds.
+//   EINVAL      a bad name or flag.
+//   SHM_ARRAY_ERR_FORMAT, _CORRUPT, _VERSION, _DTYPE  what is there cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_array_open(const char *name,
+                   uint32_t flags,
+                   shm_array_t **out);
+
+// Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
+//
+// Returns:
+//   ESTALE  the name is another array's by now.
+//   and what shm_array_open() returns.
+//
+// Since 0.1.
+int shm_array_open_id(const char *name,
+                      uint32_t flags,
+                      const uint8_t *id,
+                      shm_array_t **out);
+
+// Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_ARRAY_WRITE was asked for.
+//   and what shm_array_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_array_open_fd(int fd,
+                      uint32_t flags,
+                      shm_array_t **out);
+
+// A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
+//
+// While it is open anywhere, a last-close array counts as used.
+//
+// Returns:
+//   EOPNOTSUPP  the array is untracked. EMFILE: too many descriptors.
+//   EINVAL      `array` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_array_fd(const shm_array_t *array,
+                 int *out_fd);
+
+// Where the elements lie, now.
+//
+// After somebody's resize ask again: the memory stays where it is, the shape is new.
+//
+// Returns:
+//   0       `*out` is filled, as far as its size says.
+//   EINVAL  `array` or `out` is NULL, or `out->size` is no size. E2BIG: it is longer than known, and not zero there.
+//   SHM_ARRAY_ERR_CORRUPT  somebody has damaged the layout record.
+//
+// Ownership: borrows; `data` is valid until the last handle over the mapping is closed.
+// Since 0.1.
+int shm_array_view(const shm_array_t *array,
+                   struct shm_array_view_t *out);
+
+// Another handle on the same mapping: on a part of the array, by slices of its leading `naxes` axes. No copy.
+//
+// `start`, `stop` and `step` have `naxes` numbers each, as in Python's start:stop:step; each may be NULL, and each
+// number SHM_ARRAY_NONE, for "left out". With `naxes` 0 it is a second handle on the same part.
+//
+// Returns:
+//   EINVAL  more slices than dimensions, a step of 0, or NULL for `array` or `out`.
+//
+// Ownership: the caller closes `*out`; it outlives `array`, and holds locks of its own.
+// Since 0.1.
+int shm_array_slice(const shm_array_t *array,
+                    size_t naxes,
+                    const int64_t *start,
+                    const int64_t *stop,
+                    const int64_t *step,
+                    shm_array_t **out);
+
+// Take the array's lock, waiting at most `timeout_ns` nanoseconds.
+//
+// `mode` is SHM_ARRAY_EXCLUSIVE or SHM_ARRAY_SHARED. A negative timeout waits for ever; 0 only tries.
+//
+// Returns:
+//   0           the caller holds the lock.
+//   EOWNERDEAD  the caller holds the lock, and a holder died while writing: the elements may be half written. Repair
+//               them, then call shm_array_recover(); until then every holder is told again.
+//   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0).
+//   EACCES      the array was opened with SHM_ARRAY_READ, or this process may not write the file (EROFS: nobody may).
+//   EUSERS      more processes lock this array than it has slots.
+//   EOPNOTSUPP  an untracked array, or an ordinary .npy file.
+//   EINVAL      `array` is NULL, or `mode` is neither of the two.
+//
+// Ownership: borrows `array`. Pair each 0 or EOWNERDEAD with one shm_array_unlock().
+// Threads:   any thread may call, and any thread may unlock through the same handle. Who locks what this process holds
+//            already waits, like anybody else.
+// Fork:      a child holds none of its parent's locks.
+// Memory:    what was written before an unlock is visible after the next lock, in any process.
+// Since 0.1.
+int shm_array_lock(const shm_array_t *array,
+                   uint32_t mode,
+                   int64_t timeout_ns);
+
+// Release what this handle holds: the lock, or one of its shared holds.
+//
+// Returns:
+//   EPERM   this handle holds nothing (another one may; a forked child never does).
+//   EINVAL  `array` is NULL.
+//
+// Since 0.1.
+int shm_array_unlock(const shm_array_t *array);
+
+// Declare the elements repaired after EOWNERDEAD; the lock stays held.
+//
+// Returns:
+//   EPERM   this handle does not hold the lock exclusively.
+//   EINVAL  `array` is NULL.
+//
+// Since 0.1.
+int shm_array_recover(const shm_array_t *array);
+
+// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
+//
+// Elements stay where they are; new ones are what was there before. Other processes see the new shape in their next
+// shm_array_view(), and their pointers stay valid.
+//
+// Returns:
+//   EPERM       this handle does not hold the lock exclusively.
+//   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
+//   EOPNOTSUPP  an ordinary .npy file.
+//
+// Since 0.1.
+int shm_array_resize(const shm_array_t *array,
+                     uint64_t length);
+
+// How many writes (exclusive locks) have been completed.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_array_generation(const shm_array_t *array,
+                         uint64_t *out);
+
+// Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
+//
+// Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
+//
+// Returns:
+//   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_stat(const shm_array_t *array,
+                   struct shm_array_stat_t *out);
+
+// The name, as shm_array_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_array_name(const shm_array_t *array);
+
+// The creator's metadata, as JSON; NULL where there are none, or for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_array_metadata(const shm_array_t *array);
+
+// Close a handle. NULL is fine.
+//
+// Releases what the handle holds. The memory goes when the last handle over the mapping is closed, and a last-close
+// array with its last user. Since 0.1.
+void shm_array_close(shm_array_t *array);
+
+// Take an array's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  the file is neither a shared array nor a .npy file: nothing was removed.
+//
+// Since 0.1.
+int shm_array_unlink(const char *name);
+
+// Take the name of an opened array away, unless it is another array's by now.
+//
+// Returns:
+//   ESTALE  the name is another array's. EINVAL: the array is anonymous, or NULL.
+//   and what shm_array_unlink() returns.
+//
+// Since 0.1.
+int shm_array_funlink(const shm_array_t *array);
+
+// Begin a walk through all arrays with a shared-memory name that this user may read.
+//
+// Returns:
+//   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
+//   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
+//
+// Ownership: the caller closes `*out`.
+// Threads:   one thread at a time uses a walk.
+// Since 0.1.
+int shm_array_list(struct shm_array_list_t **out);
+
+// The next array of a walk.
+//
+// Returns:
+//   0        `*out` is filled; its pointers are valid until the next call on `list`.
+//   ENODATA  there are no more.
+//   EINVAL   `list` or `out` is NULL, or `out->size` is no size.
+//   E2BIG    `out` is longer than this version knows, and not zero there.
+//
+// Since 0.1.
+int shm_array_list_next(struct shm_array_list_t *list,
+                        struct shm_array_entry_t *out);
+
+// End a walk. NULL is fine. Since 0.1.
+void shm_array_list_close(struct shm_array_list_t *list);
+
+// Remove arrays that no live process uses.
+//
+// A negative `minimum_age_ns` removes last-close arrays only, which a killed process left behind. 0 or more also
+// removes persistent ones that were created at least so many nanoseconds ago.
+//
+// Returns:
+//   0       `*out_removed` (which may be NULL) says how many went.
+//   EACCES  /dev/shm cannot be listed.
+//
+// Since 0.1.
+int shm_array_collect(int64_t minimum_age_ns,
+                      uint64_t *out_removed);
+
+// A short text for a code that a function returned.
+//
+// Never NULL; static; do not free it. Since 0.1.
+const char *shm_array_strerror(int code);
+
+// This thread's last failure in full: what was wrong, what was expected, what to do, with figures.
+//
+// Never NULL; empty before the first failure; valid until this thread's next failure. Since 0.1.
+const char *shm_array_error_detail(void);
+
+// The version of this library, such as "0.1.0".
+//
+// Static; do not free it. Since 0.1.
+const char *shm_array_version(void);
+
+// The number of this binary interface: raised by each addition, since nothing is ever taken away.
+//
+// Since 0.1.
+uint32_t shm_array_abi_version(void);
 
 // A short text for a code that a function returned.
 //

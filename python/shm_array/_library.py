@@ -135,6 +135,8 @@ class Entry(Structure):
         ("lock_pid", c_uint32),
         ("ndim", c_uint32),
         ("shape", c_uint64 * MAX_NDIM),
+        ("kind", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 

@@ -18,10 +18,10 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
-use crate::segment::create::{Blueprint, create, refuse_beyond_limit};
+use crate::segment::create::{Blueprint, build, refuse_beyond_limit};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
-use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, lifetime, origin};
+use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, kind, lifetime, origin};
 use crate::segment::{Access, Segment, npy, open, remove};
 use crate::sync::rwlock::{self, Acquired, Mode};
 
@@ -106,20 +106,21 @@ impl Array {
         if flags.adopt {
             return Err(Error::invalid("only a file with a name can be adopted: open it by name"));
         }
-        Array::over(open::open_fd(fd, flags.access)?, flags.untracked)
+        Array::over(open::open_fd(fd, flags.access, kind::ARRAY)?, flags.untracked)
     }
 
     fn open_place(place: &Place, flags: OpenFlags) -> Result<Array> {
         if !flags.adopt {
-            return Array::over(open::open(place, flags.access)?, flags.untracked);
+            return Array::over(open::open(place, flags.access, kind::ARRAY)?, flags.untracked);
         }
         if flags.access != Access::Write {
             return Err(Error::invalid("SHM_ARRAY_ADOPT goes with SHM_ARRAY_WRITE"));
         }
-        let found = Array::over(open::open(place, Access::Read)?, false)?;
+        let found = Array::over(open::open(place, Access::Read, kind::ARRAY)?, false)?;
         if let (Contents::Ordinary(file), Some(layout)) = (found.segment().contents(), &found.opened.ordinary) {
             let capacity_bytes = found.view()?.nbytes;
             let blueprint = Blueprint {
+                kind: kind::ARRAY,
                 front: &[],
                 data_offset: file.front.data_offset,
                 layout: *layout,
@@ -128,12 +129,15 @@ impl Array {
                 tag: "",
                 metadata: "",
                 slots: DEFAULT_SLOTS,
+                ranges: DEFAULT_SLOTS,
+                state_len: 0,
+                wakes_readers: false,
                 lifetime: lifetime::UNTIL_UNLINKED,
                 origin: origin::ADOPTED,
             };
             adopt(place, found.segment().id(), &blueprint)?;
         }
-        Array::over(open::open(place, Access::Write)?, flags.untracked)
+        Array::over(open::open(place, Access::Write, kind::ARRAY)?, flags.untracked)
     }
 
     /// What opening found, understood as an array.
@@ -482,6 +486,7 @@ impl Plan {
 
     fn build(&self, place: &Place, options: &Options) -> Result<Array> {
         let blueprint = Blueprint {
+            kind: kind::ARRAY,
             front: &self.front,
             data_offset: self.front.len() as u64,
             layout: self.layout,
@@ -490,10 +495,15 @@ impl Plan {
             tag: self.dtype.tag(),
             metadata: options.metadata.unwrap_or_default(),
             slots: self.slots,
+            ranges: self.slots,
+            state_len: 0,
+            wakes_readers: false,
             lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
             origin: 0,
         };
-        Array::over(create(place, &blueprint, self.permissions)?, options.untracked)
+        let (segment, unnamed) = build(place, &blueprint, self.permissions)?;
+        unnamed.publish(&segment)?;
+        Array::over(segment, options.untracked)
     }
 
     /// What exists must be what would have been made.

@@ -1,11 +1,12 @@
 //! `shm_array_*`: one exported function a method of [`Array`].
 
 use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::{BorrowedFd, IntoRawFd};
+use std::os::fd::IntoRawFd;
 use std::ptr;
 
+use super::object::descriptor;
 use super::records::{self, shm_array_options_t, shm_array_stat_t, shm_array_view_t};
-use super::{bits, guard, handle, missing, numbers, optional_text, put, text};
+use super::{bits, boxed, close, guard, handle, missing, numbers, optional_text, put, refuse_unknown, text};
 use crate::array::options::{OpenFlags, Options};
 use crate::array::view::Slice;
 use crate::array::{self, Array};
@@ -49,13 +50,6 @@ pub const SHM_ARRAY_MAX_NDIM: u32 = 64;
 /// A start, stop or step of a slice that is left out.
 pub const SHM_ARRAY_NONE: i64 = i64::MIN;
 
-fn refuse_unknown(flags: u32, known: u32) -> Result<()> {
-    match flags & !known {
-        0 => Ok(()),
-        unknown => Err(Error::invalid(format!("flags {flags:#x} have unknown or misplaced bits {unknown:#x}"))),
-    }
-}
-
 fn open_flags(flags: u32) -> Result<OpenFlags> {
     const ACCESS: u32 = SHM_ARRAY_READ | SHM_ARRAY_WRITE | SHM_ARRAY_COPY_ON_WRITE;
     refuse_unknown(flags, ACCESS | SHM_ARRAY_UNTRACKED | SHM_ARRAY_ADOPT)?;
@@ -70,10 +64,6 @@ fn open_flags(flags: u32) -> Result<OpenFlags> {
         }
     };
     Ok(OpenFlags { access, untracked: flags & SHM_ARRAY_UNTRACKED != 0, adopt: flags & SHM_ARRAY_ADOPT != 0 })
-}
-
-fn boxed(array: Result<Array>) -> Result<*mut Array> {
-    array.map(|array| Box::into_raw(Box::new(array)))
 }
 
 /// Create an array of zeros, and open it for writing.
@@ -240,11 +230,7 @@ pub unsafe extern "C" fn shm_array_open_id(
 pub unsafe extern "C" fn shm_array_open_fd(fd: c_int, flags: u32, out: *mut *mut Array) -> c_int {
     let open = || {
         let flags = open_flags(flags)?;
-        if fd < 0 {
-            return Err(Error::os(Errno::EBADF, format!("{fd} is not a descriptor")));
-        }
-        // SAFETY: a number that is no open descriptor makes system calls fail with EBADF, and does no harm.
-        boxed(Array::open_fd(unsafe { BorrowedFd::borrow_raw(fd) }, flags))
+        boxed(Array::open_fd(descriptor(fd)?, flags))
     };
     // SAFETY: the caller's promise.
     guard(|| unsafe { put(out, "out", open) })
@@ -532,13 +518,8 @@ pub extern "C" fn shm_array_metadata(array: Option<&Array>) -> *const c_char {
 /// NULL, or a handle that is not closed yet and that no other thread uses.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn shm_array_close(array: *mut Array) {
-    if !array.is_null() {
-        guard(|| {
-            // SAFETY: the caller's promise.
-            drop(unsafe { Box::from_raw(array) });
-            Ok(())
-        });
-    }
+    // SAFETY: the caller's promise.
+    unsafe { close(array) };
 }
 
 /// Take an array's name away. Who has it open keeps it.

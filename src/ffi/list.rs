@@ -10,6 +10,23 @@ use crate::array;
 use crate::error::{Errno, Error};
 use crate::segment::directory::Entry;
 
+/// In a listing: an array.
+pub const SHM_KIND_ARRAY: u32 = 1;
+/// In a listing: a semaphore.
+pub const SHM_KIND_SEMAPHORE: u32 = 2;
+/// In a listing: an event.
+pub const SHM_KIND_EVENT: u32 = 3;
+/// In a listing: a barrier.
+pub const SHM_KIND_BARRIER: u32 = 4;
+/// In a listing: a queue.
+pub const SHM_KIND_QUEUE: u32 = 5;
+/// In a listing: a pipe.
+pub const SHM_KIND_PIPE: u32 = 6;
+/// In a listing: a topic.
+pub const SHM_KIND_TOPIC: u32 = 7;
+/// In a listing: frames.
+pub const SHM_KIND_FRAMES: u32 = 8;
+
 /// A walk through all arrays, as they stood when it began.
 #[derive(Debug)]
 pub struct List {
@@ -66,6 +83,7 @@ pub unsafe extern "C" fn shm_array_list_next(list: Option<&mut List>, out: *mut 
         let mut record: shm_array_entry_t = records::zeroed();
         record.name = list.name.as_ptr();
         record.dtype = list.dtype.as_ptr();
+        record.kind = entry.kind;
         record.itemsize = entry.itemsize;
         record.file_bytes = entry.file_bytes;
         record.generation = entry.generation;

@@ -2,6 +2,7 @@
 
 pub mod array;
 pub mod list;
+pub mod object;
 pub mod records;
 pub mod report;
 
@@ -43,9 +44,36 @@ fn bits(conditions: &[(bool, u32)]) -> u32 {
     conditions.iter().filter(|(holds, _)| *holds).fold(0, |bits, (_, flag)| bits | flag)
 }
 
-/// A handle that C passed.
+/// An array that C passed.
 fn handle(array: Option<&Array>) -> Result<&Array> {
     array.ok_or_else(|| missing("array"))
+}
+
+/// A handle for C to keep, until it closes it.
+fn boxed<T>(object: Result<T>) -> Result<*mut T> {
+    object.map(|object| Box::into_raw(Box::new(object)))
+}
+
+/// Take a handle back from C. NULL is fine.
+///
+/// # Safety
+///
+/// NULL, or from [`boxed`] and not closed yet, and no other thread uses it.
+unsafe fn close<T>(object: *mut T) {
+    if !object.is_null() {
+        guard(|| {
+            // SAFETY: the caller's promise.
+            drop(unsafe { Box::from_raw(object) });
+            Ok(())
+        });
+    }
+}
+
+fn refuse_unknown(flags: u32, known: u32) -> Result<()> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => Err(Error::invalid(format!("flags {flags:#x} have unknown or misplaced bits {unknown:#x}"))),
+    }
 }
 
 fn missing(what: &str) -> Error {

@@ -127,6 +127,10 @@ pub struct shm_array_entry_t {
     pub ndim: u32,
     /// Elements along each axis.
     pub shape: [u64; 64],
+    /// SHM_KIND_*: what it is.
+    pub kind: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Plain data that may be copied in part, and that is valid when all its bytes are zero.

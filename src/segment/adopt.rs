@@ -62,7 +62,7 @@ fn append(fd: impl AsFd, rear: &Rear, data_end: u64) -> nix::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::{Layout, MAGIC, Trailer};
+    use super::super::format::{Layout, MAGIC, Trailer, kind};
     use super::super::npy;
     use super::*;
 
@@ -74,6 +74,7 @@ mod tests {
         let place = Place::parse(Some(&format!("file://{}", path.display()))).unwrap();
         let fd = file::open_existing(&path, true).unwrap();
         let blueprint = Blueprint {
+            kind: kind::ARRAY,
             front: &[],
             data_offset: 128,
             layout: Layout::new(8, &[4], false, 4),
@@ -82,6 +83,9 @@ mod tests {
             tag: "",
             metadata: "",
             slots: 256,
+            ranges: 256,
+            state_len: 0,
+            wakes_readers: false,
             lifetime: 0,
             origin: 1,
         };

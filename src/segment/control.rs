@@ -15,6 +15,8 @@ pub struct Control {
     len: usize,
     slots_offset: usize,
     slots: usize,
+    state_offset: usize,
+    state_len: usize,
     capacity_bytes: u64,
 }
 
@@ -38,6 +40,8 @@ impl Control {
             len,
             slots_offset: header.slots_offset as usize,
             slots: header.slots as usize,
+            state_offset: header.state_offset as usize,
+            state_len: header.state_len as usize,
             capacity_bytes: header.capacity_bytes,
         }
     }
@@ -63,6 +67,12 @@ impl Control {
         // SAFETY: the table was checked to lie within the block, at a multiple of 128; it is made of atomics only.
         (index < self.slots)
             .then(|| unsafe { &*self.start.as_ptr().add(self.slots_offset + index * size_of::<Slot>()).cast::<Slot>() })
+    }
+
+    /// Where an object's own state begins, and its length in bytes; aligned to [`super::format::STATE_ALIGNMENT`].
+    pub fn state(&self) -> (NonNull<u8>, usize) {
+        // SAFETY: the state was checked to lie within the block.
+        (unsafe { self.start.add(self.state_offset) }, self.state_len)
     }
 
     /// One of the two layout records, as atomic words: others may be writing it.

@@ -7,7 +7,7 @@ use std::mem::size_of;
 use std::os::fd::AsFd;
 
 use crate::error::{Context, Errno, Error, Result};
-use crate::os::file;
+use crate::os::file::{self, Unpublished};
 use crate::os::file_lock::{self, Kind};
 use crate::os::memory::{self, Bytes};
 use crate::os::name::{Place, SHM_DIRECTORY};
@@ -15,13 +15,15 @@ use crate::os::{process, time};
 
 use super::examine::{Contents, Description};
 use super::format::{
-    CONTROL_ALIGNMENT, Header, Layout, PAGE, RANGE_SIZE, Record, Slot, Trailer, crc, kind, lock_byte, page,
+    CONTROL_ALIGNMENT, Header, Layout, PAGE, RANGE_SIZE, Record, STATE_ALIGNMENT, Slot, Trailer, crc, lock_byte, page,
 };
 use super::{Access, Segment};
 
 /// What is to be built.
 #[derive(Debug)]
 pub struct Blueprint<'a> {
+    /// [`super::format::kind`].
+    pub kind: u32,
     /// The .npy header; as long as the data offset.
     pub front: &'a [u8],
     /// Where the elements begin, in bytes.
@@ -38,14 +40,21 @@ pub struct Blueprint<'a> {
     pub metadata: &'a str,
     /// Length of the slot table.
     pub slots: u32,
+    /// Length of the table of range locks.
+    pub ranges: u32,
+    /// Bytes for the state of an object that is no array.
+    pub state_len: u32,
+    /// Whether wakers always wake.
+    pub wakes_readers: bool,
     /// [`super::format::lifetime`].
     pub lifetime: u32,
     /// [`super::format::origin`].
     pub origin: u32,
 }
 
-/// Build and publish; EEXIST where the name is taken. `permissions` are the file's mode bits, whatever the umask.
-pub fn create(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<Segment> {
+/// Build a segment that nobody else can see, and what will give it its name; EEXIST where that is taken already.
+/// `permissions` are the file's mode bits, whatever the umask.
+pub fn build(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<(Segment, Unnamed)> {
     let rear = Rear::of(blueprint)?;
     refuse_early(place, &rear)?;
     let (fd, unpublished) = match place.path() {
@@ -54,7 +63,7 @@ pub fn create(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<
         Some(path) => {
             let (fd, unpublished) = file::create_beside(path).map_err(|errno| cannot_create(place, errno))?;
             file::require_local(&fd, place)?;
-            (fd, Some((path, unpublished)))
+            (fd, Some(unpublished))
         }
     };
     rear.reserve(&fd, blueprint.data_offset + blueprint.capacity_bytes, place)?;
@@ -72,10 +81,24 @@ pub fn create(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<
     // Mapped before it is published: what can fail has succeeded when others see the name.
     let contents = Contents::Shared(Box::new(rear.description));
     let segment = Segment::map(fd, facts.id, place.clone(), Access::Write, contents)?;
-    if let (Some((path, unpublished)), Some(fd)) = (unpublished, segment.file()) {
-        unpublished.publish(fd, path).map_err(|errno| cannot_create(place, errno))?;
+    Ok((segment, Unnamed(unpublished)))
+}
+
+/// The right to publish a finished segment. Dropped instead, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Unnamed(Option<Unpublished>);
+
+impl Unnamed {
+    /// Let everybody see the segment, unless the name is taken: EEXIST.
+    pub fn publish(self, segment: &Segment) -> Result<()> {
+        let place = segment.place();
+        match (self.0, place.path(), segment.file()) {
+            (Some(unpublished), Some(path), Some(fd)) => {
+                unpublished.publish(fd, path).map_err(|errno| cannot_create(place, errno))
+            }
+            _ => Ok(()),
+        }
     }
-    Ok(segment)
 }
 
 /// Everything behind the elements, worked out before anything is made.
@@ -97,8 +120,9 @@ impl Rear {
         }
         let texts_len: u32 = lens.iter().sum();
         let slots_len = blueprint.slots * size_of::<Slot>() as u32;
-        let ranges_len = blueprint.slots * RANGE_SIZE as u32;
-        let needed = u64::from(slots_len) + u64::from(ranges_len) + u64::from(texts_len) + PAGE;
+        let ranges_len = blueprint.ranges * RANGE_SIZE as u32;
+        let state_offset = (slots_len + ranges_len).next_multiple_of(STATE_ALIGNMENT);
+        let needed = u64::from(state_offset) + u64::from(blueprint.state_len) + u64::from(texts_len) + PAGE;
         let control_len = needed.next_multiple_of(CONTROL_ALIGNMENT);
         let control_offset = blueprint
             .data_offset
@@ -110,7 +134,7 @@ impl Rear {
         let dtype_offset = (control_len - PAGE) as u32 - texts_len;
         let header = Header {
             crc: 0,
-            kind: kind::ARRAY,
+            kind: blueprint.kind,
             id: process::random_id(),
             boot_id: process::boot_id(),
             created_ns: time::realtime_ns(),
@@ -128,7 +152,7 @@ impl Rear {
             slots_offset: 0,
             slots: blueprint.slots,
             ranges_offset: slots_len,
-            ranges: blueprint.slots,
+            ranges: blueprint.ranges,
             dtype_offset,
             dtype_len: lens[0],
             tag_offset: dtype_offset + lens[0],
@@ -136,9 +160,11 @@ impl Rear {
             metadata_offset: dtype_offset + lens[0] + lens[1],
             metadata_len: lens[2],
             texts_crc: crc(texts.concat().as_bytes()),
-            reserved_32: 0,
+            wakes_readers: u32::from(blueprint.wakes_readers),
             extension_offset: 0,
-            reserved: [0; 66],
+            state_offset,
+            state_len: blueprint.state_len,
+            reserved: [0; 65],
         }
         .sealed();
         let trailer = Trailer::new(control_offset, control_len);

@@ -22,6 +22,8 @@ use super::remove::remove_unused;
 pub struct Entry {
     /// As `open` takes it.
     pub name: String,
+    /// [`super::format::kind`].
+    pub kind: u32,
     /// numpy's text for the type of the elements.
     pub dtype: String,
     /// Bytes of one element.
@@ -77,6 +79,7 @@ fn entry(path: &Path, name: String) -> Option<Entry> {
     let lock_pid = Identity::from_word(description.lock).and_then(|owner| live_pid(&fd, &description, owner));
     Some(Entry {
         name,
+        kind: header.kind,
         dtype: description.dtype.clone(),
         itemsize: layout.itemsize,
         file_bytes: description.trailer.file_len,

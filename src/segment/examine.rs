@@ -12,8 +12,8 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 
 use super::format::{
-    ADOPTING, CONTROL_ALIGNMENT, FINGERPRINT, Header, Layout, MAGIC, MAX_SLOTS, PAGE, RANGE_SIZE, Record, Slot,
-    Trailer, VERSION_MAJOR, Words, kind, lifetime, page,
+    ADOPTING, CONTROL_ALIGNMENT, FINGERPRINT, Header, Layout, MAGIC, MAX_SLOTS, PAGE, RANGE_SIZE, Record,
+    STATE_ALIGNMENT, Slot, Trailer, VERSION_MAJOR, Words, lifetime, page,
 };
 use super::npy::{self, Front};
 
@@ -164,9 +164,6 @@ fn check_header(header: &Header, trailer: &Trailer) -> Result<()> {
     if !header.is_intact() {
         return Err(corrupt("the control header is damaged: its checksum is wrong"));
     }
-    if header.kind != kind::ARRAY {
-        return Err(Error::new(Code::Format, format!("it is a segment of kind {}, not an array", header.kind)));
-    }
     if header.features_incompatible != 0 {
         return Err(Error::new(
             Code::Version,
@@ -182,6 +179,8 @@ fn check_header(header: &Header, trailer: &Trailer) -> Result<()> {
         && header.slots_offset.is_multiple_of(size_of::<Slot>() as u32)
         && within(header.slots_offset, header.slots, size_of::<Slot>() as u64)
         && within(header.ranges_offset, header.ranges, RANGE_SIZE)
+        && header.state_offset.is_multiple_of(STATE_ALIGNMENT)
+        && within(header.state_offset, header.state_len, 1)
         && within(header.dtype_offset, header.dtype_len, 1)
         && within(header.tag_offset, header.tag_len, 1)
         && within(header.metadata_offset, header.metadata_len, 1)

@@ -37,6 +37,8 @@ pub const CONTROL_ALIGNMENT: u64 = 64 * 1024;
 pub const DEFAULT_SLOTS: u32 = 256;
 /// An identity has 10 bits for the slot, and slot 0 is written as 1.
 pub const MAX_SLOTS: u32 = 1023;
+/// Alignment of an object's state: two cache lines, as prefetchers fetch them.
+pub const STATE_ALIGNMENT: u32 = 128;
 /// The last page of the control block, in bytes, whatever the machine's page size is.
 pub const PAGE: u64 = 4096;
 
@@ -128,18 +130,43 @@ pub struct Header {
     pub metadata_len: u32,
     /// CRC-32 of dtype, tag and metadata, one after the other.
     pub texts_crc: u32,
-    /// 0.
-    pub reserved_32: u32,
+    /// 1: wakers always wake, for the sake of waiters who may only read and cannot say that they wait.
+    pub wakes_readers: u32,
     /// Offset in the file of later additions; 0: none.
     pub extension_offset: u64,
+    /// Where the state of the object begins in the control block: a semaphore's count, a queue's ends, ...
+    pub state_offset: u32,
+    /// Its length in bytes; 0: an array, which needs none.
+    pub state_len: u32,
     /// 0.
-    pub reserved: [u64; 66],
+    pub reserved: [u64; 65],
 }
 
-/// What a segment is.
+/// What a segment is. All kinds have the same front, control block, slots and lifetimes.
 pub mod kind {
     /// An n-dimensional array.
     pub const ARRAY: u32 = 1;
+    /// A counting semaphore.
+    pub const SEMAPHORE: u32 = 2;
+    /// 64 named bits that can be waited for.
+    pub const EVENT: u32 = 3;
+    /// A meeting point of a fixed number of participants.
+    pub const BARRIER: u32 = 4;
+    /// A bounded queue of messages.
+    pub const QUEUE: u32 = 5;
+    /// A stream of bytes.
+    pub const PIPE: u32 = 6;
+    /// One to many: each subscriber sees every message.
+    pub const TOPIC: u32 = 7;
+    /// Whole buffers, of which the latest is read.
+    pub const FRAMES: u32 = 8;
+
+    /// As people call it, with its article; `None` for one of a newer version.
+    pub fn noun(kind: u32) -> Option<&'static str> {
+        const NOUNS: [&str; 8] =
+            ["an array", "a semaphore", "an event", "a barrier", "a queue", "a pipe", "a topic", "frames"];
+        NOUNS.get(kind.checked_sub(1)? as usize).copied()
+    }
 }
 
 /// When a segment goes.
@@ -239,11 +266,15 @@ pub struct Words {
     reserved_line: [AtomicU64; 2],
     /// One bit a slot: its owner has ever held the lock shared.
     pub readers: [AtomicU64; 16],
-    /// The small lock of the range table and its ticket counter (not used by version 1.0).
+    /// The small lock of the range table and its ticket counter (not used yet).
     ranges_reserved: [AtomicU64; 8],
     /// Until when a last-close segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns; 0: no lease).
     pub lease_deadline_ns: AtomicI64,
-    reserved: [AtomicU64; 31],
+    /// Who published last, when, and who sleeps until somebody does (not used yet).
+    publisher_reserved: [AtomicU64; 7],
+    /// Condition variables of the lock (not used yet).
+    conditions_reserved: [AtomicU64; 16],
+    reserved: [AtomicU64; 8],
 }
 
 /// One process that locks. Two cache lines: who it is, and what it changes often.

@@ -12,6 +12,7 @@ pub mod examine;
 pub mod format;
 pub mod literal;
 pub mod npy;
+pub mod object;
 pub mod open;
 pub mod remove;
 

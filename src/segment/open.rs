@@ -8,24 +8,24 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Context, Errno, Error, Result};
+use crate::error::{Code, Context, Errno, Error, Result};
 use crate::os::file::{self, Facts};
 use crate::os::file_lock::{self, Kind};
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 
 use super::examine::{Contents, examine};
-use super::format::lock_byte;
+use super::format::{kind, lock_byte};
 use super::{Access, Segment};
 
 /// A remover holds the attach byte for microseconds; who is in the way for longer means it.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(200);
 
-/// Open by name.
-pub fn open(place: &Place, access: Access) -> Result<Segment> {
+/// Open a segment of this [`kind`] by name.
+pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
     let Some(path) = place.path() else {
-        return Err(Error::invalid("an anonymous array has no name: pass its descriptor to shm_array_open_fd"));
+        return Err(Error::invalid("anonymous memory has no name: pass its descriptor to the function that opens one"));
     };
     let mut deadline = None;
     loop {
@@ -37,7 +37,7 @@ pub fn open(place: &Place, access: Access) -> Result<Segment> {
         }
         if take_attach_byte(&fd, place)? && still_names(path, &facts, place)? {
             let contents = examine(&fd, &facts, place)?;
-            return finish(fd, &facts, place.clone(), access, contents);
+            return finish(fd, &facts, place.clone(), access, kind, contents);
         }
         if deadline.get_or_insert_with(|| Timeout::For(PATIENCE).deadline()).has_passed() {
             return Err(Error::os(
@@ -50,7 +50,7 @@ pub fn open(place: &Place, access: Access) -> Result<Segment> {
 }
 
 /// Open what a descriptor stands for; the caller keeps the descriptor.
-pub fn open_fd(fd: BorrowedFd<'_>, access: Access) -> Result<Segment> {
+pub fn open_fd(fd: BorrowedFd<'_>, access: Access, kind: u32) -> Result<Segment> {
     let place = Place::Anonymous;
     let facts = file::facts(fd).context(|| format!("descriptor {} cannot be examined", fd.as_raw_fd()))?;
     require_regular(&facts, &place)?;
@@ -59,23 +59,24 @@ pub fn open_fd(fd: BorrowedFd<'_>, access: Access) -> Result<Segment> {
     if access == Access::Write && !writable {
         return Err(Error::os(
             Errno::EACCES,
-            format!("descriptor {} is not open for writing: open the array with SHM_ARRAY_READ", fd.as_raw_fd()),
+            format!("descriptor {} is not open for writing: open it for reading", fd.as_raw_fd()),
         ));
     }
     let own = file::duplicate(fd)?;
     if !take_attach_byte(&own, &place)? {
-        return Err(Error::os(Errno::EBUSY, "the array is being removed by somebody else"));
+        return Err(Error::os(Errno::EBUSY, "it is being removed by somebody else"));
     }
     let contents = examine(&own, &facts, &place)?;
-    finish(own, &facts, place, access, contents)
+    finish(own, &facts, place, access, kind, contents)
 }
 
-fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, contents: Contents) -> Result<Segment> {
+fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, kind: u32, contents: Contents) -> Result<Segment> {
+    require_kind(&contents, kind, &place)?;
     if let (Contents::Shared(description), Access::Write) = (&contents, access) {
         let unknown = description.header.features_read_compatible;
         if unknown != 0 {
             return Err(Error::new(
-                crate::error::Code::Version,
+                Code::Version,
                 format!("{place} uses features {unknown:#x} of a newer library: it can be opened for reading only"),
             ));
         }
@@ -92,12 +93,31 @@ fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, contents: Co
     Segment::map(fd, facts.id, place, access, contents)
 }
 
+/// A .npy file without a control block is an array.
+fn require_kind(contents: &Contents, wanted: u32, place: &Place) -> Result<()> {
+    let found = match contents {
+        Contents::Shared(description) => description.header.kind,
+        Contents::Ordinary(_) => kind::ARRAY,
+    };
+    if found == wanted {
+        return Ok(());
+    }
+    let wanted = kind::noun(wanted).unwrap_or("another kind of segment");
+    Err(match kind::noun(found) {
+        Some(found) => Error::new(Code::Format, format!("{place} is {found}, not {wanted}")),
+        None => Error::new(
+            Code::Version,
+            format!("{place} is of kind {found}, which this version does not know; expected {wanted}"),
+        ),
+    })
+}
+
 fn require_regular(facts: &Facts, place: &Place) -> Result<()> {
     if facts.is_regular {
         return Ok(());
     }
     let what = "it is a directory, FIFO, socket or device";
-    Err(Error::new(crate::error::Code::Format, format!("{place} is not a regular file: {what}")))
+    Err(Error::new(Code::Format, format!("{place} is not a regular file: {what}")))
 }
 
 fn still_names(path: &Path, facts: &Facts, place: &Place) -> Result<bool> {

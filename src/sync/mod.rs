@@ -1,4 +1,5 @@
 //! What processes wait for, over any segment.
 
+pub mod mutex;
 pub mod patience;
 pub mod rwlock;

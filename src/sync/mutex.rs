@@ -1,0 +1,96 @@
+//! A small robust mutex on one word, for the tables and counts that objects keep in shared memory.
+//!
+//! The word is that of the array's lock (see `rwlock`): bits 0-29 the owner's identity, bit 30 INCONSISTENT, bit 31
+//! WAITERS. Critical sections are a few dozen instructions, so it is not fair: whoever comes, takes. A dead owner is
+//! replaced by exchanging exactly the word that was seen, and INCONSISTENT says to each owner from then on that the
+//! table must be looked through, until one has done so to the end ([`Guard::repaired`]). A panic inside a critical
+//! section leaves the same mark as a death.
+
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use crate::error::{Errno, Error, Result};
+use crate::os::futex::{self, Queue};
+use crate::segment::attachment::{Attachment, Identity};
+
+use super::patience::{Expired, Patience};
+
+const INCONSISTENT: u32 = 1 << 30;
+const WAITERS: u32 = 1 << 31;
+
+/// The mutex, held until dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Guard<'a> {
+    word: &'a AtomicU32,
+    inconsistent: bool,
+}
+
+/// Take the mutex on this word of the segment that `attachment` is to.
+#[inline]
+pub fn lock<'a>(word: &'a AtomicU32, attachment: &Attachment, patience: &mut Patience) -> Result<Guard<'a>> {
+    let me = attachment.identity()?;
+    // SYNC: pairs with the exchange in Guard::drop: what an owner wrote is seen by the next.
+    if word.compare_exchange(0, me.bits(), SeqCst, Relaxed).is_ok() {
+        return Ok(Guard { word, inconsistent: false });
+    }
+    lock_slowly(word, attachment, me, patience)
+}
+
+#[cold]
+fn lock_slowly<'a>(
+    word: &'a AtomicU32,
+    attachment: &Attachment,
+    me: Identity,
+    patience: &mut Patience,
+) -> Result<Guard<'a>> {
+    let mut has_slept = false;
+    let expired = |Expired| Error::os(Errno::ETIMEDOUT, "another process has been at work on it all the time");
+    loop {
+        let seen = word.load(Relaxed);
+        let flags = seen & (INCONSISTENT | WAITERS) | if has_slept { WAITERS } else { 0 };
+        let (is_free, after) = match Identity::from_word(seen) {
+            None => (true, flags),
+            Some(_) if patience.spin() => continue,
+            Some(owner) => (!attachment.is_alive_or_self(owner)?, flags | INCONSISTENT),
+        };
+        if is_free {
+            if word.compare_exchange(seen, me.bits() | after, SeqCst, Relaxed).is_ok() {
+                return Ok(Guard { word, inconsistent: after & INCONSISTENT != 0 });
+            }
+            continue;
+        }
+        let marked = seen | WAITERS;
+        if seen == marked || word.compare_exchange(seen, marked, SeqCst, Relaxed).is_ok() {
+            patience.sleep(word, marked, Queue::Writers).map_err(expired)?;
+            has_slept = true;
+        }
+    }
+}
+
+impl Guard<'_> {
+    /// Whether an owner died, or panicked, at its work, and nobody has mended what it left.
+    pub fn is_inconsistent(&self) -> bool {
+        self.inconsistent
+    }
+
+    /// What the dead left has been mended.
+    pub fn repaired(&mut self) {
+        self.inconsistent = false;
+        self.word.fetch_and(!INCONSISTENT, SeqCst);
+    }
+}
+
+impl Drop for Guard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.word.fetch_or(INCONSISTENT, SeqCst);
+        }
+        // SYNC: pairs with the exchanges in `lock` and `lock_slowly`.
+        let before = self.word.fetch_and(INCONSISTENT, SeqCst);
+        if before & WAITERS != 0 {
+            futex::wake(self.word, Queue::Writers, 1);
+        }
+    }
+}
