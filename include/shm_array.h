@@ -37,6 +37,12 @@
 // With SHM_ARRAY_WRITE: make a shared array of an ordinary .npy file.
 #define SHM_ARRAY_ADOPT 16
 
+// Map every page in advance, so that no touch is a page fault. For opening and creating.
+#define SHM_ARRAY_POPULATE 32
+
+// Keep every page in memory (mlock), as far as RLIMIT_MEMLOCK allows. For opening and creating.
+#define SHM_ARRAY_MLOCK 64
+
 // Create with the first axis fastest.
 #define SHM_ARRAY_FORTRAN 256
 
@@ -45,6 +51,16 @@
 
 // Create, or open (SHM_ARRAY_WRITE) what exists with the same dtype, shape and order.
 #define SHM_ARRAY_OR_OPEN 1024
+
+// Create without reserving memory, for sparse data. A touch when memory has run out is a SIGBUS, as with plain mmap.
+#define SHM_ARRAY_LAZY 2048
+
+// Create with all memory reserved, but cleared only when it is touched; the default clears it at once where that gives
+// huge pages.
+#define SHM_ARRAY_RESERVE 4096
+
+// Create without the name, in memory that travels by descriptor, where /dev/shm has no room for it.
+#define SHM_ARRAY_UNNAMED 8192
 
 // Lock mode: alone.
 #define SHM_ARRAY_EXCLUSIVE 1
@@ -72,6 +88,27 @@
 
 // A start, stop or step of a slice that is left out.
 #define SHM_ARRAY_NONE INT64_MIN
+
+// Choose: /dev/shm, memory without a name, a file.
+#define SHM_ARRAY_PLACE_AUTO 0
+
+// In /dev/shm.
+#define SHM_ARRAY_PLACE_SHM 1
+
+// In a file, which the kernel pages to and from disk.
+#define SHM_ARRAY_PLACE_FILE 2
+
+// In memory without a name (memfd).
+#define SHM_ARRAY_PLACE_MEMFD 3
+
+// Memory from the nodes in `numa_nodes` only.
+#define SHM_ARRAY_NUMA_BIND 1
+
+// Memory in turn from each of the nodes in `numa_nodes`.
+#define SHM_ARRAY_NUMA_INTERLEAVE 2
+
+// Memory from the node of the processor that touches it first.
+#define SHM_ARRAY_NUMA_LOCAL 3
 
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
@@ -101,7 +138,7 @@ typedef struct shm_array_list_t shm_array_list_t;
 typedef struct shm_array_options_t {
   // sizeof(shm_array_options_t).
   size_t size;
-  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED.
+  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _LAZY or _RESERVE, _POPULATE, _MLOCK, _UNNAMED.
   uint32_t flags;
   // The file's mode bits, whatever the umask is; 0: 0600.
   uint32_t permissions;
@@ -115,6 +152,14 @@ typedef struct shm_array_options_t {
   const char *metadata;
   // Name of an extension dtype ("bfloat16"), or NULL.
   const char *dtype_tag;
+  // Absolute path of a directory for files; NULL: what the environment variable SHM_ARRAY_DIR says.
+  const char *directory;
+  // SHM_ARRAY_PLACE_AUTO (0), _SHM, _FILE or _MEMFD.
+  uint32_t placement;
+  // On machines with several memory nodes: 0, SHM_ARRAY_NUMA_BIND, _INTERLEAVE or _LOCAL. Not for files on disk.
+  uint32_t numa;
+  // A bit a node, for _BIND and _INTERLEAVE.
+  uint64_t numa_nodes;
 } shm_array_options_t;
 
 // Where the elements lie.
@@ -173,10 +218,12 @@ typedef struct shm_array_stat_t {
   uint32_t inconsistent;
   // Processes known to be attached; `pids` has the first 64.
   uint32_t attached;
-  // 0.
-  uint32_t reserved;
+  // SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD.
+  uint32_t placement;
   // Process ids, as this process sees them.
   uint32_t pids[64];
+  // Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
+  uint64_t allocated_bytes;
 } shm_array_stat_t;
 
 // One array in a listing.
@@ -207,6 +254,10 @@ typedef struct shm_array_entry_t {
   uint32_t ndim;
   // Elements along each axis.
   uint64_t shape[64];
+  // SHM_ARRAY_PLACE_SHM, or _FILE for one in the directory that SHM_ARRAY_DIR names.
+  uint32_t placement;
+  // 0.
+  uint32_t reserved;
 } shm_array_entry_t;
 
 
@@ -221,11 +272,20 @@ extern "C" {
 // memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
 // "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
 //
+// Memory: where it fits it is there, of 4 MiB and more in huge pages where the kernel can; see SHM_ARRAY_LAZY and
+// SHM_ARRAY_RESERVE for other ways. What does not fit is refused, with the figure that is short and the remedy.
+//
+// Placement: with SHM_ARRAY_PLACE_AUTO a plain name is put into /dev/shm; where it does not fit there, into memory
+// without a name, if SHM_ARRAY_UNNAMED allows that; else into a file of that name in `options->directory` or in the
+// directory that the environment variable SHM_ARRAY_DIR names, if there is one. shm_array_placement() tells which.
+// A plain name is looked for in /dev/shm, then in SHM_ARRAY_DIR; what lies in another directory is opened by its path.
+//
 // Returns:
-//   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
+//   0           `*out` is the array. Unless it is lazy, no later touch is a SIGBUS.
 //   EEXIST      the name is taken.
-//   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
-//   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
+//   ENOSPC      /dev/shm or the disk is full. ENOMEM: memory of the machine or of a control group, RLIMIT_AS,
+//               RLIMIT_MEMLOCK. EFBIG: RLIMIT_FSIZE.
+//   EINVAL      a bad name, flag, capacity, placement or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
 //   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
 //   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
 //
@@ -244,14 +304,15 @@ int shm_array_create(const char *name,
 
 // Open an array that exists.
 //
-// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED or
-// SHM_ARRAY_ADOPT. An ordinary .npy file opens for reading and copy-on-write as it is.
+// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED,
+// SHM_ARRAY_ADOPT, SHM_ARRAY_POPULATE or SHM_ARRAY_MLOCK. An ordinary .npy file opens for reading and copy-on-write as it is.
 //
 // Returns:
 //   0           `*out` is the array.
 //   ENOENT      there is none of that name. EACCES, EMFILE, ELOOP (a symbolic link): as said.
 //   EOPNOTSUPP  an ordinary .npy file, for writing, without SHM_ARRAY_ADOPT; a network file system.
 //   EBUSY       the name is being replaced, for seconds.
+//   ENOSPC      no room for the missing pages of a lazy array that is to be populated. ENOMEM: RLIMIT_AS, RLIMIT_MEMLOCK.
 //   EINVAL      a bad name or flag.
 //   SHM_ARRAY_ERR_FORMAT, _CORRUPT, _VERSION, _DTYPE  what is there cannot be used, and why.
 //
@@ -480,11 +541,11 @@ int shm_array_unlink(const char *name);
 // Since 0.1.
 int shm_array_funlink(const struct shm_array_t *array);
 
-// Begin a walk through all arrays with a shared-memory name that this user may read.
+// Begin a walk through all arrays with a plain name (in /dev/shm, or where SHM_ARRAY_DIR says) that this user may read.
 //
 // Returns:
 //   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
-//   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
+//   EINVAL  `out` is NULL. EACCES: /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 //
 // Ownership: the caller closes `*out`.
 // Threads:   one thread at a time uses a walk.
@@ -525,7 +586,7 @@ void shm_array_list_close(struct shm_array_list_t *list);
 //
 // Returns:
 //   0       `*out_removed` (which may be NULL) says how many went.
-//   EACCES  /dev/shm cannot be listed.
+//   EACCES  /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 //
 // Since 0.1.
 //
@@ -534,6 +595,11 @@ void shm_array_list_close(struct shm_array_list_t *list);
 // `out_removed` is NULL or valid for a write.
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
+
+// Where the elements live: SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD; 0 for NULL.
+//
+// Since 0.1.
+uint32_t shm_array_placement(const struct shm_array_t *array);
 
 // A short text for a code that a function returned.
 //

@@ -3,6 +3,7 @@
 pub mod dtype;
 mod hold;
 pub mod options;
+pub mod placement;
 pub mod stat;
 pub mod view;
 
@@ -18,16 +19,18 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
+use crate::segment::birth::Birth;
 use crate::segment::create::{Blueprint, create};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
-use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, lifetime, origin};
+use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, lifetime, origin, placement as made};
 use crate::segment::{Access, Segment, npy, open, remove};
 use crate::sync::rwlock::{self, Acquired, Mode};
 
 use dtype::Dtype;
 use hold::Hold;
 use options::{OpenFlags, Options};
+use placement::Placement;
 use stat::Stat;
 use view::{Geometry, Slice, View};
 
@@ -62,14 +65,15 @@ struct Texts {
 impl Array {
     /// Make an array of zeros and give it a name; `None` for anonymous memory.
     pub fn create(name: Option<&str>, dtype: &str, shape: &[u64], options: &Options) -> Result<Array> {
-        let place = Place::parse(name)?;
+        let places = placement::candidates(options.placement, name, options.directory, options.unnamed)?;
         let plan = Plan::new(dtype, shape, options)?;
-        if !options.or_open {
-            return plan.build(&place, options);
-        }
+        let Some(name) = name.filter(|_| options.or_open) else {
+            return plan.build_in_one_of(&places, options);
+        };
+        let flags = OpenFlags { untracked: options.untracked, readiness: options.readiness, ..Access::Write.into() };
         loop {
-            match Array::open_place(&place, OpenFlags { untracked: options.untracked, ..Access::Write.into() }) {
-                Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options) {
+            match Array::open_place(&where_it_is(name, &places)?, flags) {
+                Err(error) if error.is(Errno::ENOENT) => match plan.build_in_one_of(&places, options) {
                     Err(error) if error.is(Errno::EEXIST) => continue,
                     done => return done,
                 },
@@ -81,7 +85,7 @@ impl Array {
 
     /// Open by name.
     pub fn open(name: &str, flags: impl Into<OpenFlags>) -> Result<Array> {
-        Array::open_place(&Place::parse(Some(name))?, flags.into())
+        Array::open_place(&Place::find(name)?, flags.into())
     }
 
     /// Open by name, but only the segment with this id: ESTALE where the name is another's by now.
@@ -105,12 +109,12 @@ impl Array {
         if flags.adopt {
             return Err(Error::invalid("only a file with a name can be adopted: open it by name"));
         }
-        Array::over(open::open_fd(fd, flags.access)?, flags.untracked)
+        Array::ready(open::open_fd(fd, flags.access)?, flags)
     }
 
     fn open_place(place: &Place, flags: OpenFlags) -> Result<Array> {
         if !flags.adopt {
-            return Array::over(open::open(place, flags.access)?, flags.untracked);
+            return Array::ready(open::open(place, flags.access)?, flags);
         }
         if flags.access != Access::Write {
             return Err(Error::invalid("SHM_ARRAY_ADOPT goes with SHM_ARRAY_WRITE"));
@@ -132,7 +136,12 @@ impl Array {
             };
             adopt(place, found.segment().id(), &blueprint)?;
         }
-        Array::over(open::open(place, Access::Write)?, flags.untracked)
+        Array::ready(open::open(place, Access::Write)?, flags)
+    }
+
+    fn ready(segment: Segment, flags: OpenFlags) -> Result<Array> {
+        segment.make_ready(flags.readiness)?;
+        Array::over(segment, flags.untracked)
     }
 
     /// What opening found, understood as an array.
@@ -324,6 +333,22 @@ impl Array {
         stat::stat(self)
     }
 
+    /// Where the elements live; never [`Placement::Auto`].
+    pub fn placement(&self) -> Placement {
+        let segment = self.segment();
+        match (segment.place(), segment.contents()) {
+            (Place::Shm(_), _) => Placement::Shm,
+            (Place::Directory(_) | Place::File(_), _) => Placement::File,
+            // By descriptor it may be any: its maker knew.
+            (Place::Anonymous, Contents::Shared(description)) => match description.header.placement {
+                made::SHM => Placement::Shm,
+                made::MEMFD => Placement::Memfd,
+                _ => Placement::File,
+            },
+            (Place::Anonymous, Contents::Ordinary(_)) => Placement::File,
+        }
+    }
+
     /// A descriptor for another process: whoever has it can open the array.
     pub fn fd(&self) -> Result<OwnedFd> {
         let Some(fd) = self.segment().file() else {
@@ -369,10 +394,10 @@ impl Drop for Array {
 
 /// Unlink by name, whoever uses the array: they keep what they have.
 pub fn unlink(name: &str) -> Result<()> {
-    remove::unlink(&Place::parse(Some(name))?, None)
+    remove::unlink(&Place::find(name)?, None)
 }
 
-/// All arrays with a shared-memory name that this user may read.
+/// All arrays with a plain name that this user may read.
 pub fn list() -> Result<Vec<Entry>> {
     directory::list()
 }
@@ -380,6 +405,12 @@ pub fn list() -> Result<Vec<Entry>> {
 /// Remove last-close arrays that no live process uses, and persistent ones created that long ago; how many went.
 pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
     directory::collect(persistent_after)
+}
+
+/// Where to look for what may exist already: the caller may have named a directory that nobody else knows of.
+fn where_it_is(name: &str, places: &[Place]) -> Result<Place> {
+    let existing = places.iter().find(|place| place.path().is_some_and(|path| file::named(path).is_ok()));
+    existing.map_or_else(|| Place::find(name), |place| Ok(place.clone()))
 }
 
 fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
@@ -472,6 +503,22 @@ impl Plan {
         Ok(Plan { dtype, layout, front, capacity_bytes, slots, permissions })
     }
 
+    /// Build in the first place that has room.
+    fn build_in_one_of(&self, places: &[Place], options: &Options) -> Result<Array> {
+        let mut failed: Option<Error> = None;
+        for place in places {
+            let error = match self.build(place, options) {
+                Err(error) if placement::may_fit_elsewhere(&error) => error,
+                done => return done,
+            };
+            failed = Some(match failed {
+                None => error,
+                Some(before) => Error::new(error.code(), format!("{}; {}", before.detail(), error.detail())),
+            });
+        }
+        Err(failed.unwrap_or_else(|| Error::invalid("there is no place to put the array")))
+    }
+
     fn build(&self, place: &Place, options: &Options) -> Result<Array> {
         let blueprint = Blueprint {
             front: &self.front,
@@ -485,7 +532,9 @@ impl Plan {
             lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
             origin: 0,
         };
-        Array::over(create(place, &blueprint, self.permissions)?, options.untracked)
+        let birth = Birth { way: options.way, nodes: options.nodes };
+        let segment = create(place, &blueprint, self.permissions, &birth, options.readiness)?;
+        Array::over(segment, options.untracked)
     }
 
     /// What exists must be what would have been made.

@@ -2,6 +2,7 @@
 
 pub mod array;
 pub mod list;
+pub mod memory;
 pub mod records;
 pub mod report;
 

@@ -128,8 +128,8 @@ pub struct Header {
     pub metadata_len: u32,
     /// CRC-32 of dtype, tag and metadata, one after the other.
     pub texts_crc: u32,
-    /// 0.
-    pub reserved_32: u32,
+    /// [`placement`]: where it was made. A copy of the file may lie elsewhere.
+    pub placement: u32,
     /// Offset in the file of later additions; 0: none.
     pub extension_offset: u64,
     /// 0.
@@ -140,6 +140,16 @@ pub struct Header {
 pub mod kind {
     /// An n-dimensional array.
     pub const ARRAY: u32 = 1;
+}
+
+/// Where a segment was made.
+pub mod placement {
+    /// In /dev/shm.
+    pub const SHM: u32 = 1;
+    /// In a file of some other directory.
+    pub const FILE: u32 = 2;
+    /// In memory without a name (memfd).
+    pub const MEMFD: u32 = 3;
 }
 
 /// When a segment goes.

@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod attachment;
+pub mod birth;
 pub mod control;
 pub mod create;
 pub mod directory;
@@ -13,6 +14,7 @@ pub mod format;
 pub mod literal;
 pub mod npy;
 pub mod open;
+pub mod refusal;
 pub mod remove;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -26,6 +28,7 @@ use crate::os::map::{Map, Protection};
 use crate::os::name::Place;
 
 use attachment::Attachment;
+use birth::Readiness;
 use control::Control;
 use examine::{Contents, Description};
 use remove::LastCloser;
@@ -97,6 +100,16 @@ impl Segment {
             contents,
             _last_closer: last_closer,
         })
+    }
+
+    /// Map or lock the file's pages in advance.
+    pub fn make_ready(&self, readiness: Readiness) -> Result<()> {
+        if !readiness.is_wanted() {
+            return Ok(());
+        }
+        readiness
+            .bring_about(&self.map, self.map.len(), self.access.protection())
+            .map_err(|error| Error::new(error.code(), format!("{}: {}", self.place, error.detail())))
     }
 
     /// Give the descriptor back: the mapping alone keeps the attach byte, and there will be no lock.
