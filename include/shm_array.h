@@ -101,6 +101,27 @@
 // In memory without a name (memfd).
 #define SHM_ARRAY_PLACE_MEMFD 3
 
+// Advice: nothing special; takes the others back.
+#define SHM_ARRAY_ADVICE_NORMAL 0
+
+// Advice: the elements are passed through in order; read ahead.
+#define SHM_ARRAY_ADVICE_SEQUENTIAL 1
+
+// Advice: the elements are touched here and there; do not read ahead.
+#define SHM_ARRAY_ADVICE_RANDOM 2
+
+// Advice: the elements are needed soon; begin to read them.
+#define SHM_ARRAY_ADVICE_WILL_NEED 3
+
+// Advice: this process is done with the elements for now; those of a file are written and may leave memory.
+#define SHM_ARRAY_ADVICE_DONE_WITH 4
+
+// Begin to write to disk, and do not wait.
+#define SHM_ARRAY_SYNC_START 1
+
+// Write to disk, and wait until it is there.
+#define SHM_ARRAY_SYNC_WAIT 2
+
 // Memory from the nodes in `numa_nodes` only.
 #define SHM_ARRAY_NUMA_BIND 1
 
@@ -127,6 +148,9 @@
 
 // The bits of a lock word that hold an identity.
 #define Identity_MASK ((1 << 30) - 1)
+
+// Its memory was not reserved: it may have holes.
+#define LAZY 2
 
 // One handle on an opened array. Handles made by [`Array::slice`] share its mapping, which lives as long as any.
 typedef struct shm_array_t shm_array_t;
@@ -600,6 +624,93 @@ int shm_array_collect(int64_t minimum_age_ns,
 //
 // Since 0.1.
 uint32_t shm_array_placement(const struct shm_array_t *array);
+
+// Copy `bytes` bytes from `source` to the elements, from the byte `offset` on, with as many threads as help.
+//
+// The bytes are elements in the array's own order, type and byte order. It is what a memcpy() to the view's data does, at
+// the speed of several processors; whoever wants others to see all or nothing holds the lock.
+//
+// Returns:
+//   EACCES   the array was opened for reading only.
+//   EINVAL   beyond the elements; a slice with gaps; NULL.
+//   ENOSPC   a lazy array for which there is no room left; ENOMEM likewise.
+//
+// Threads:   the threads that help take no signals, and have ended when the call returns.
+// Since 0.1.
+//
+// # Safety
+//
+// `array` is NULL or open; `source` is NULL or has `bytes` bytes, none of them an element that is written.
+int shm_array_copy_in(const struct shm_array_t *array,
+                      uint64_t offset,
+                      const void *source,
+                      size_t bytes);
+
+// Add `rows` entries of the growing axis (the first in C order, the last in Fortran order) behind the last one.
+//
+// `source` has `bytes` bytes, closely packed in the array's own order, type and byte order. Nothing moves: other
+// processes' pointers stay valid, and they see the new shape in their next shm_array_view().
+//
+// Returns:
+//   0       the array is `rows` longer, in its file as well.
+//   EPERM   this handle does not hold the lock exclusively. EACCES: it was opened copy-on-write.
+//   EINVAL  beyond the capacity; `bytes` is not what `rows` take; an adopted file; no dimensions; NULL.
+//   ENOSPC  a lazy or trimmed array for which there is no room left. ENOMEM likewise. EFBIG: RLIMIT_FSIZE.
+//
+// A death on the way leaves the old length or the new one. Since 0.1.
+//
+// # Safety
+//
+// As shm_array_copy_in().
+int shm_array_append(const struct shm_array_t *array,
+                     uint64_t rows,
+                     const void *source,
+                     size_t bytes);
+
+// Give back the memory or disk that the array keeps for growth; growing reserves it again, or fails with ENOSPC.
+//
+// What lies behind the last element reads as zero from now on. Who still uses a view from before a shrink reads zeros
+// there, and a touch takes memory again.
+//
+// Returns:
+//   EPERM       this handle does not hold the lock exclusively.
+//   EOPNOTSUPP  an ordinary .npy file, or a file system that cannot punch holes.
+//   EINVAL      NULL.
+//
+// Since 0.1.
+int shm_array_trim(const struct shm_array_t *array);
+
+// Tell the kernel how this process will use `bytes` bytes of the elements, from the byte `offset` on.
+//
+// `advice` is one of SHM_ARRAY_ADVICE_*. What lies beyond the end is ignored, so that UINT64_MAX means "to the end". A
+// pass through a file that is larger than memory says DONE_WITH for each part behind it, and keeps little in memory.
+// Copy-on-write arrays keep what this process has changed.
+//
+// Returns:
+//   EINVAL  no such advice; a slice with gaps; NULL.
+//
+// Since 0.1.
+int shm_array_advise(const struct shm_array_t *array,
+                     uint32_t advice,
+                     uint64_t offset,
+                     uint64_t bytes);
+
+// Write `bytes` bytes of the elements, from the byte `offset` on, to the file's disk.
+//
+// `mode` is SHM_ARRAY_SYNC_START or SHM_ARRAY_SYNC_WAIT. What lies beyond the end is ignored, so that UINT64_MAX means "to
+// the end". Other processes see stores at once, with or without this; it is for the case that the machine fails. For
+// arrays in memory there is nothing to do.
+//
+// Returns:
+//   EIO, ENOSPC  the disk failed, or is full.
+//   EOPNOTSUPP   SHM_ARRAY_SYNC_START of an untracked array.
+//   EINVAL       no such mode; a slice with gaps; NULL.
+//
+// Since 0.1.
+int shm_array_sync(const struct shm_array_t *array,
+                   uint32_t mode,
+                   uint64_t offset,
+                   uint64_t bytes);
 
 // A short text for a code that a function returned.
 //

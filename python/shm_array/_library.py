@@ -38,6 +38,15 @@ PLACE_AUTO = 0
 PLACE_SHM = 1
 PLACE_FILE = 2
 PLACE_MEMFD = 3
+# advice
+ADVICE_NORMAL = 0
+ADVICE_SEQUENTIAL = 1
+ADVICE_RANDOM = 2
+ADVICE_WILL_NEED = 3
+ADVICE_DONE_WITH = 4
+# ways of writing to disk
+SYNC_START = 1
+SYNC_WAIT = 2
 # policies for machines with several memory nodes
 NUMA_BIND = 1
 NUMA_INTERLEAVE = 2
@@ -195,6 +204,11 @@ FUNCTIONS = {
     "shm_array_resize": (c_int, Handle, c_uint64),
     "shm_array_generation": (c_int, Handle, POINTER(c_uint64)),
     "shm_array_stat": (c_int, Handle, POINTER(Stat)),
+    "shm_array_append": (c_int, Handle, c_uint64, c_void_p, c_size_t),
+    "shm_array_trim": (c_int, Handle),
+    "shm_array_copy_in": (c_int, Handle, c_uint64, c_void_p, c_size_t),
+    "shm_array_advise": (c_int, Handle, c_uint32, c_uint64, c_uint64),
+    "shm_array_sync": (c_int, Handle, c_uint32, c_uint64, c_uint64),
     "shm_array_placement": (c_uint32, Handle),
     "shm_array_name": (c_char_p, Handle),
     "shm_array_metadata": (c_char_p, Handle),

@@ -1,6 +1,8 @@
 //! The array: a typed, shaped, lockable window on a segment.
 
+mod bulk;
 pub mod dtype;
+mod growth;
 mod hold;
 pub mod options;
 pub mod placement;
@@ -13,13 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
-use crate::error::{Code, Context, Errno, Error, Result};
+use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
 use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
-use crate::segment::birth::Birth;
+use crate::segment::birth::{Birth, Way};
 use crate::segment::create::{Blueprint, create};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
@@ -278,41 +280,6 @@ impl Array {
         ))
     }
 
-    /// Another length of the growing axis, within the capacity. Existing elements stay where they are.
-    pub fn resize(&self, length: u64) -> Result<()> {
-        self.require_exclusive("resize")?;
-        let layout = self.layout()?;
-        let description = self.segment().description()?;
-        if description.header.origin & origin::ADOPTED != 0 {
-            return Err(Error::invalid("an adopted .npy file cannot be resized: copy it into a new array"));
-        }
-        if layout.growing_axis().is_none() {
-            return Err(Error::invalid("an array without dimensions cannot be resized"));
-        }
-        if length > layout.capacity {
-            return Err(Error::invalid(format!(
-                "length {length} is beyond the capacity of {} that the array was created with: create it with more",
-                layout.capacity
-            )));
-        }
-        let layout = layout.resized(length);
-        let attachment = self.segment().attachment()?;
-        attachment.words().front_stale.store(1, Relaxed);
-        attachment.control().replace_layout(&layout);
-        self.write_front(&layout)
-    }
-
-    /// Make the .npy header agree with the layout record. The caller holds the exclusive lock.
-    fn write_front(&self, layout: &Layout) -> Result<()> {
-        let description = self.segment().description()?;
-        let len = description.header.data_offset as usize;
-        let front = npy::render(self.opened.dtype.descr(), layout.fortran == 1, layout.shape(), len)?;
-        let attachment = self.segment().attachment()?;
-        file::write_at(attachment.file(), &front, 0).context(|| "cannot write the .npy header".into())?;
-        attachment.words().front_stale.store(0, Relaxed);
-        Ok(())
-    }
-
     /// A resizer died between layout and header. Whoever holds the lock now does it, or the next who opens.
     fn finish_interrupted_resize(&self) {
         let taken = self.lock(Mode::Exclusive, Timeout::Try);
@@ -530,7 +497,7 @@ impl Plan {
             metadata: options.metadata.unwrap_or_default(),
             slots: self.slots,
             lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
-            origin: 0,
+            origin: if options.way == Way::Lazy { origin::LAZY } else { 0 },
         };
         let birth = Birth { way: options.way, nodes: options.nodes };
         let segment = create(place, &blueprint, self.permissions, &birth, options.readiness)?;

@@ -74,7 +74,7 @@ mod tests {
         let (shm, file) = (Place::Shm("/dev/shm/x".into()), Place::File("/data/x".into()));
         let directory = Some(Path::new("/data/"));
         let auto = |directory, unnamed| candidates(Placement::Auto, Some("x"), directory, unnamed).unwrap();
-        assert_eq!(auto(None, false), [shm.clone()]);
+        assert_eq!(auto(None, false), std::slice::from_ref(&shm));
         assert_eq!(auto(directory, false), [shm.clone(), file.clone()]);
         assert_eq!(auto(directory, true), [shm, Place::Anonymous, file.clone()]);
         assert_eq!(candidates(Placement::File, Some("x"), directory, true).unwrap(), [file]);

@@ -222,6 +222,19 @@ pub fn punch(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
     }
 }
 
+/// Begin to write a part of the file to disk, without waiting for it.
+pub fn start_writing_back(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: numbers only.
+    let done = unsafe { libc::sync_file_range(fd, offset as i64, len as i64, libc::SYNC_FILE_RANGE_WRITE) };
+    Errno::result(done).map(drop)
+}
+
+/// Let the kernel forget what it caches of a part of the file, as far as that is on disk and nobody maps it.
+pub fn forget_cached(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
+    nix::fcntl::posix_fadvise(fd, offset as i64, len as i64, nix::fcntl::PosixFadviseAdvice::POSIX_FADV_DONTNEED)
+}
+
 /// Whether the file's bytes are nowhere but in memory and swap (tmpfs, memfd).
 pub fn is_in_memory(fd: impl AsFd) -> bool {
     nix::sys::statfs::fstatfs(fd).is_ok_and(|kind| kind.filesystem_type() == nix::sys::statfs::TMPFS_MAGIC)

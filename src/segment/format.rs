@@ -164,6 +164,8 @@ pub mod lifetime {
 pub mod origin {
     /// It was an ordinary .npy file once: its data offset is its own, and it cannot be resized.
     pub const ADOPTED: u32 = 1;
+    /// Its memory was not reserved: it may have holes.
+    pub const LAZY: u32 = 2;
 }
 
 /// One of two records of what a resize changes; [`Words::layout`] says which is valid.
