@@ -32,6 +32,6 @@ pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
 pub use error::{Code, Errno, Error, Result};
 pub use os::time::Timeout;
-pub use segment::Access;
 pub use segment::directory::Entry;
+pub use segment::{Access, literal, npy};
 pub use sync::rwlock::{Acquired, Mode};

@@ -65,11 +65,11 @@ impl Array {
         let place = Place::parse(name)?;
         let plan = Plan::new(dtype, shape, options)?;
         if !options.or_open {
-            return plan.build(&place, options);
+            return plan.build(&place, options, |_| Ok(()));
         }
         loop {
             match Array::open_place(&place, OpenFlags { untracked: options.untracked, ..Access::Write.into() }) {
-                Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options) {
+                Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options, |_| Ok(())) {
                     Err(error) if error.is(Errno::EEXIST) => continue,
                     done => return done,
                 },
@@ -77,6 +77,18 @@ impl Array {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// As [`Array::create`], but `fill` writes the elements before the name appears: others find the whole array or
+    /// none, and who dies or fails on the way leaves nothing. EEXIST where the name is taken, even with `or_open`.
+    pub fn create_filled(
+        name: Option<&str>,
+        dtype: &str,
+        shape: &[u64],
+        options: &Options,
+        fill: impl FnOnce(&View) -> Result<()>,
+    ) -> Result<Array> {
+        Plan::new(dtype, shape, options)?.build(&Place::parse(name)?, options, fill)
     }
 
     /// Open by name.
@@ -196,12 +208,7 @@ impl Array {
     fn geometry(&self) -> Result<Geometry> {
         match self.window {
             Some(window) => Ok(window),
-            None => self.layout().map(|layout| Geometry {
-                offset: 0,
-                ndim: layout.ndim as usize,
-                shape: layout.shape,
-                strides: layout.strides,
-            }),
+            None => self.layout().map(|layout| Geometry::of(&layout)),
         }
     }
 
@@ -472,7 +479,7 @@ impl Plan {
         Ok(Plan { dtype, layout, front, capacity_bytes, slots, permissions })
     }
 
-    fn build(&self, place: &Place, options: &Options) -> Result<Array> {
+    fn build(&self, place: &Place, options: &Options, fill: impl FnOnce(&View) -> Result<()>) -> Result<Array> {
         let blueprint = Blueprint {
             front: &self.front,
             data_offset: self.front.len() as u64,
@@ -485,7 +492,15 @@ impl Plan {
             lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
             origin: 0,
         };
-        Array::over(create(place, &blueprint, self.permissions)?, options.untracked)
+        let data_offset = self.front.len();
+        let fill = |segment: &Segment| {
+            let start = segment.start().wrapping_add(data_offset);
+            let (itemsize, alignment) = (self.dtype.itemsize(), self.dtype.alignment());
+            let mut view = View::new(start, Geometry::of(&self.layout), itemsize, alignment);
+            view.writable = true;
+            fill(&view)
+        };
+        Array::over(create(place, &blueprint, self.permissions, fill)?, options.untracked)
     }
 
     /// What exists must be what would have been made.

@@ -45,7 +45,13 @@ pub struct Blueprint<'a> {
 }
 
 /// Build and publish; EEXIST where the name is taken. `permissions` are the file's mode bits, whatever the umask.
-pub fn create(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<Segment> {
+/// `fill` has the segment for itself, before anybody can open it; where it fails, nothing is left.
+pub fn create(
+    place: &Place,
+    blueprint: &Blueprint,
+    permissions: u32,
+    fill: impl FnOnce(&Segment) -> Result<()>,
+) -> Result<Segment> {
     let rear = Rear::of(blueprint)?;
     refuse_early(place, &rear)?;
     let (fd, unpublished) = match place.path() {
@@ -72,6 +78,7 @@ pub fn create(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<
     // Mapped before it is published: what can fail has succeeded when others see the name.
     let contents = Contents::Shared(Box::new(rear.description));
     let segment = Segment::map(fd, facts.id, place.clone(), Access::Write, contents)?;
+    fill(&segment)?;
     if let (Some((path, unpublished)), Some(fd)) = (unpublished, segment.file()) {
         unpublished.publish(fd, path).map_err(|errno| cannot_create(place, errno))?;
     }

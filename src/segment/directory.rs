@@ -14,7 +14,7 @@ use crate::os::time;
 use super::Segment;
 use super::attachment::Identity;
 use super::examine::{Contents, Description, examine};
-use super::format::{Slot, lock_byte, origin};
+use super::format::{Slot, lock_bit, lock_byte, origin};
 use super::remove::remove_unused;
 
 /// One segment in a listing.
@@ -24,6 +24,8 @@ pub struct Entry {
     pub name: String,
     /// numpy's text for the type of the elements.
     pub dtype: String,
+    /// Name of an extension dtype, or empty.
+    pub tag: String,
     /// Bytes of one element.
     pub itemsize: u64,
     /// Bytes of the whole file.
@@ -44,6 +46,10 @@ pub struct Entry {
     pub attached: bool,
     /// The live exclusive holder; 0: none.
     pub lock_pid: u32,
+    /// Somebody waits for the lock.
+    pub contended: bool,
+    /// A holder died while writing, and nobody has recovered since.
+    pub inconsistent: bool,
     /// Elements along each axis.
     pub shape: Vec<u64>,
 }
@@ -78,6 +84,7 @@ fn entry(path: &Path, name: String) -> Option<Entry> {
     Some(Entry {
         name,
         dtype: description.dtype.clone(),
+        tag: description.tag.clone(),
         itemsize: layout.itemsize,
         file_bytes: description.trailer.file_len,
         generation: description.generation,
@@ -88,6 +95,8 @@ fn entry(path: &Path, name: String) -> Option<Entry> {
         adopted: header.origin & origin::ADOPTED != 0,
         attached: file_lock::is_locked(&fd, lock_byte::ATTACH).unwrap_or(false),
         lock_pid: lock_pid.unwrap_or(0),
+        contended: description.lock & lock_bit::WAITERS != 0,
+        inconsistent: description.lock & lock_bit::INCONSISTENT != 0,
         shape: layout.shape().to_vec(),
     })
 }
