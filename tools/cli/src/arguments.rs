@@ -223,7 +223,6 @@ fn parse_interval(text: &str) -> Result<f64, String> {
 
 /// Options of `doctor`.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct Doctor {
     /// Whether an array of this size would find room
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]

@@ -1,7 +1,7 @@
 //! `head`: the first rows, the statistics and, of numbers in two dimensions, a picture.
 
 use serde_json::{Value, json};
-use shm_array::Access;
+use shm_array::{Access, Array};
 
 use super::shape_text;
 use crate::arguments::{Head, When};
@@ -18,7 +18,8 @@ use crate::window::Window;
 pub fn run(head: &Head, out: &mut Output) -> Result<()> {
     let array = Looked::open(&head.name, Access::Read)?;
     let window = Window::new(&array, head.slice.as_deref())?;
-    let table = Window::new(&array, Some(&leading_plane(&array, &window, head.slice.as_deref())?))?;
+    let plane = leading_plane(&array, &window, head.slice.as_deref())?;
+    let table = Window::new(&array, plane.as_deref().or(head.slice.as_deref()))?;
     let columns = columns(window.kind());
     let (summaries, looked_at) = summarize(&window, &columns, head.all)?;
     if head.json {
@@ -50,22 +51,24 @@ pub fn run(head: &Head, out: &mut Output) -> Result<()> {
     if wanted { draw(&table, head.heat == When::Always, out) } else { Ok(()) }
 }
 
-/// The slice that is printed and drawn: the last two axes, at the beginning of all others.
-fn leading_plane(array: &shm_array::Array, window: &Window, slice: Option<&str>) -> Result<String> {
-    let surplus = window.axes().len().saturating_sub(2);
-    let given = slice.unwrap_or("").trim_matches(['[', ']']).to_string();
-    let mut parts: Vec<String> = given.split(',').filter(|part| !part.is_empty()).map(str::to_string).collect();
-    parts.resize(array.view()?.shape().len(), ":".into());
-    let mut left = surplus;
-    for (part, len) in parts.iter_mut().zip(array.view()?.shape()) {
-        // A number alone has taken its axis away already; an axis without elements has no beginning.
-        if left == 0 || !part.contains(':') || *len == 0 {
-            continue;
-        }
-        *part = first_of(part, *len);
-        left -= 1;
+/// The slice that is printed and drawn where there are more than two axes: the last two, at the beginning of all others.
+fn leading_plane(array: &Array, window: &Window, slice: Option<&str>) -> Result<Option<String>> {
+    let mut surplus = window.axes().len().saturating_sub(2);
+    if surplus == 0 {
+        return Ok(None);
     }
-    Ok(parts.join(","))
+    let view = array.view()?;
+    let given = slice.unwrap_or("").trim_matches(['[', ']']).split(',').filter(|part| !part.is_empty());
+    let mut parts: Vec<String> = given.map(str::to_string).collect();
+    parts.resize(view.shape().len(), ":".into());
+    for (part, len) in parts.iter_mut().zip(view.shape()) {
+        // A number alone has taken its axis away already; an axis without elements has no beginning.
+        if surplus > 0 && part.contains(':') && *len > 0 {
+            *part = first_of(part, *len);
+            surplus -= 1;
+        }
+    }
+    Ok(Some(parts.join(",")))
 }
 
 /// The index at which a slice such as `5:10` or `::-1` begins.
@@ -165,6 +168,15 @@ fn sentence(column: &Field, summary: &Summary) -> String {
     name + &words.join("  ")
 }
 
+/// In a table, long numbers have six figures; statistics have them all.
+fn brief(kind: &Kind, element: &[u8]) -> String {
+    let shown = kind.show(element);
+    match (kind, kind.number(element)) {
+        (Kind::Float(..), Some(number)) if shown.len() > 9 => rounded(number.real()),
+        _ => shown,
+    }
+}
+
 /// Six figures are enough for a look.
 fn rounded(number: f64) -> String {
     if number == 0.0 || !number.is_finite() {
@@ -187,7 +199,7 @@ fn print_rows(table: &Window, rows: u64, out: &mut Output) -> Result<()> {
     let mut element = vec![0u8; table.kind().size()];
     let mut show = |index: &[u64]| {
         table.read(table.offset(index), &mut element);
-        table.kind().show(&element)
+        brief(table.kind(), &element)
     };
     match axes {
         _ if table.count() == 0 => out.line(format_args!("{FAINT}no elements{FAINT:#}")),

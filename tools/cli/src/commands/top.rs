@@ -122,7 +122,7 @@ impl Screen {
         let columns = [
             ("NAME", Constraint::Fill(3)),
             ("DTYPE", Constraint::Max(10)),
-            ("SHAPE", Constraint::Fill(1)),
+            ("SHAPE", Constraint::Fill(2)),
             ("SIZE", Constraint::Length(8)),
             ("USERS", Constraint::Length(5)),
             ("WRITES", Constraint::Length(10)),
@@ -141,7 +141,7 @@ impl Screen {
             let entry = &watched.entry;
             let texts = [
                 entry.name.clone(),
-                dtype_text(&entry.dtype, &entry.tag, 10),
+                dtype_text(&entry.dtype, &entry.tag, 9),
                 shape_text(&entry.shape),
                 units::bytes(entry.file_bytes),
                 users(entry, self.processes.of_shm(&entry.name)),

@@ -109,7 +109,7 @@ fn shared_memory(machine: &Machine) -> Finding {
         ],
         false => vec![format!("mount -o remount,size={} /dev/shm", swap::size_text(size))],
     };
-    let half = machine.memory.total.unwrap_or(2 << 30) / 2;
+    let half = (machine.memory.total.unwrap_or(2 << 30) / 2).next_multiple_of(1 << 30);
     let Some(mount) = &machine.shm else {
         let means = "There are no shared-memory names here: use files (file:///directory/x.npy) or anonymous arrays.";
         let todo = ["mkdir -p /dev/shm".to_string(), "mount -t tmpfs -o mode=1777 tmpfs /dev/shm".to_string()];
