@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Command;
 
 use common::{Name, Place, run};
+use shm_array::{Access, Array};
 use workshop::Python;
 
 fn python() -> Command {
@@ -18,6 +19,13 @@ fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Imports, and keeps the array open: tests that run beside this one may collect what nobody uses.
+#[track_caller]
+fn imported(arguments: &[&str]) -> Array {
+    run(["import"].iter().chain(arguments)).good();
+    Array::open(arguments[1], Access::Read).unwrap()
 }
 
 /// Arrays of every kind of dtype that can be shared.
@@ -67,7 +75,7 @@ fn every_dtype_survives_import_and_export() {
     let names = said(python().args(["-c", WRITE]).arg(&before));
     for file in names.split_whitespace() {
         let name = Name::new("trip");
-        run(["import", before.join(format!("{file}.npy")).to_str().unwrap(), &name.0]).good();
+        let _open = imported(&[before.join(format!("{file}.npy")).to_str().unwrap(), &name.0]);
         run(["head", &name.0, "--heat", "always"]).good();
         run(["export", &name.0, after.join(format!("{file}.npy")).to_str().unwrap()]).good();
     }
@@ -132,7 +140,7 @@ fn pictures_have_the_arrays_pixels() {
     let colors: Vec<u8> = (0..2 * 3 * 3).map(|i| i * 14).collect();
     fs::write(&raw, &colors).unwrap();
     let rgb = Name::new("rgb");
-    run(["import", &raw, &rgb.0, "--dtype", "u1", "--shape", "2,3,3"]).good();
+    let _open = imported(&[&raw, &rgb.0, "--dtype", "u1", "--shape", "2,3,3"]);
     run(["export", &rgb.0, &png]).good();
     assert_eq!(pixels(&png), (png::ColorType::Rgb, 3, 2, colors.clone()));
     run(["export", &rgb.0, &png, "--slice", ":,:,1"]).good();
@@ -143,7 +151,7 @@ fn pictures_have_the_arrays_pixels() {
     let floats: Vec<u8> = [0.0f32, 3.0, 1.0, 4.0, 2.0, f32::NAN].iter().flat_map(|x| x.to_be_bytes()).collect();
     fs::write(&raw, floats).unwrap();
     let fortran = Name::new("fortran");
-    run(["import", &raw, &fortran.0, "--dtype", ">f4", "--shape", "2,3", "--fortran"]).good();
+    let _open = imported(&[&raw, &fortran.0, "--dtype", ">f4", "--shape", "2,3", "--fortran"]);
     run(["export", &fortran.0, &png]).good();
     assert_eq!(pixels(&png).3, [0, 64, 128, 191, 255, 0]);
     run(["export", &fortran.0, &png, "--min", "-1", "--max", "2"]).good();

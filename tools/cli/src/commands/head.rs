@@ -1,5 +1,7 @@
 //! `head`: the first rows, the statistics and, of numbers in two dimensions, a picture.
 
+use std::io::IsTerminal;
+
 use serde_json::{Value, json};
 use shm_array::{Access, Array};
 
@@ -46,7 +48,7 @@ pub fn run(head: &Head, out: &mut Output) -> Result<()> {
     let wanted = match head.heat {
         When::Always => true,
         When::Never => false,
-        When::Auto => out.has_colors(),
+        When::Auto => std::io::stdout().is_terminal(),
     };
     if wanted { draw(&table, head.heat == When::Always, out) } else { Ok(()) }
 }
