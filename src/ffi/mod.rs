@@ -1,7 +1,9 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod handover;
 pub mod list;
+pub mod memory;
 pub mod object;
 pub mod records;
 pub mod report;
