@@ -4,7 +4,9 @@ use shm_array::{Access, Array, Code, Errno, Mode, OpenFlags, Timeout};
 
 use crate::given::{TestFile, load, refused, says, store};
 
-const ADOPT: OpenFlags = OpenFlags { access: Access::Write, untracked: false, adopt: true };
+fn adopt() -> OpenFlags {
+    OpenFlags { adopt: true, ..Access::Write.into() }
+}
 
 /// As numpy.save writes three float64.
 fn three() -> Vec<u8> {
@@ -30,7 +32,7 @@ fn an_ordinary_file_opens_as_it_is() {
 #[test]
 fn adopting_makes_it_shared_and_leaves_it_an_npy() {
     let file = TestFile::new(&three());
-    let array = Array::open(&file.name(), ADOPT).unwrap();
+    let array = Array::open(&file.name(), adopt()).unwrap();
     let _ = array.lock(Mode::Exclusive, Timeout::Try).unwrap();
     store(&array, 0, 9.0);
     refused(array.resize(2), Errno::EINVAL, &["adopted"]);
@@ -53,7 +55,7 @@ fn what_lies_about_itself_is_refused() {
     ] {
         let bytes = if code == Code::Dtype { [&whole[..10], &bytes].concat() } else { bytes };
         let file = TestFile::new(&bytes);
-        for flags in [Access::Read.into(), ADOPT] {
+        for flags in [Access::Read.into(), adopt()] {
             let error = Array::open(&file.name(), flags).unwrap_err();
             assert_eq!(error.code(), code, "{error}");
             says(&error, &[word, &file.name()]);
