@@ -184,6 +184,16 @@ impl Array {
             Contents::Ordinary(file) => {
                 let dtype = Dtype::parse(&file.front.descr).map_err(about)?;
                 let layout = ordinary_layout(file, &dtype).map_err(about)?;
+                if segment.access() == Access::Write {
+                    return Err(Error::os(
+                        Errno::EOPNOTSUPP,
+                        format!(
+                            "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or \
+                             SHM_ARRAY_COPY_ON_WRITE, or with SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a \
+                             shared array"
+                        ),
+                    ));
+                }
                 (dtype, Some(layout), String::new(), false)
             }
         };

@@ -15,5 +15,5 @@ fn kills_stops_and_errors() {
     must_pass("random lock --kills 300");
     must_pass("syscalls create open close unlink collect resize adopt lock");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
-    must_pass("steps lock/contended lock/behind-reader resize --every 997");
+    must_pass("steps resize lock/contended lock/behind-reader --every 9973");
 }
