@@ -23,7 +23,7 @@ impl Array {
         self.require_capacity(&layout, Some(length))?;
         let new = layout.resized(length);
         self.reserve(&layout, &new)?;
-        self.replace_layout(&new)
+        self.replace_layout(&layout, &new)
     }
 
     /// Add rows (entries of the growing axis) behind the last one.
@@ -46,7 +46,7 @@ impl Array {
         let new = layout.resized(old + rows);
         self.reserve(&layout, &new)?;
         self.segment().copy_in(self.end_of(&layout)?, source)?;
-        self.replace_layout(&new)
+        self.replace_layout(&layout, &new)
     }
 
     /// Give back the memory or disk that is kept for growth, behind the last element; growing reserves it again.
@@ -111,11 +111,16 @@ impl Array {
         Ok(self.segment().description()?.header.data_offset + bytes)
     }
 
-    fn replace_layout(&self, layout: &Layout) -> Result<()> {
+    /// Where the header cannot be written, the old layout comes back: an error means that nothing has changed.
+    fn replace_layout(&self, old: &Layout, new: &Layout) -> Result<()> {
         let attachment = self.segment().attachment()?;
         attachment.words().front_stale.store(1, Relaxed);
-        attachment.control().replace_layout(layout);
-        self.write_front(layout)
+        attachment.control().replace_layout(new);
+        let written = self.write_front(new);
+        if written.is_err() {
+            attachment.control().replace_layout(old);
+        }
+        written
     }
 
     /// Make the .npy header agree with the layout record. The caller holds the exclusive lock.
