@@ -46,7 +46,6 @@ unsafe impl records::Sized for shm_object_options_t {}
 /// # Safety
 ///
 /// NULL, or as long as its size says.
-#[allow(dead_code)]
 pub(super) unsafe fn options(given: *const shm_object_options_t) -> Result<ObjectOptions> {
     if given.is_null() {
         return Ok(ObjectOptions::default());
@@ -67,7 +66,6 @@ pub(super) unsafe fn options(given: *const shm_object_options_t) -> Result<Objec
 }
 
 /// The access that C asked for.
-#[allow(dead_code)]
 pub(super) fn access(flags: u32) -> Result<Access> {
     match flags {
         SHM_OBJECT_READ => Ok(Access::Read),

@@ -65,7 +65,8 @@ impl Identity {
         (self.0 & SLOT_MASK).checked_sub(1).map(|slot| slot as usize)
     }
 
-    fn incarnation(self) -> u32 {
+    /// Which of the slot's owners.
+    pub fn incarnation(self) -> u32 {
         self.0 >> SLOT_BITS
     }
 }

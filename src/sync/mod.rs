@@ -1,5 +1,9 @@
 //! What processes wait for, over any segment.
 
+pub mod bell;
+pub mod event;
+pub mod holds;
 pub mod mutex;
 pub mod patience;
 pub mod rwlock;
+pub mod semaphore;

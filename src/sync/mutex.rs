@@ -15,7 +15,8 @@ use crate::segment::attachment::{Attachment, Identity};
 
 use super::patience::{Expired, Patience};
 
-const INCONSISTENT: u32 = 1 << 30;
+/// An owner died at its work, and nobody has mended what it left.
+pub const INCONSISTENT: u32 = 1 << 30;
 const WAITERS: u32 = 1 << 31;
 
 /// The mutex, held until dropped.
