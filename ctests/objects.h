@@ -3,6 +3,7 @@
 #define OBJECTS_H
 
 #include "given.h"
+#include <poll.h>
 #include <time.h>
 
 static inline shm_object_options_t object_options(uint32_t flags)
@@ -80,6 +81,26 @@ static inline void sleep_ms(long milliseconds)
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     nanosleep(&time, NULL);
 }
+
+/* Whether a descriptor becomes readable within that time. */
+static inline int readable(int fd, int milliseconds)
+{
+    struct pollfd asked = {fd, POLLIN, 0};
+    int ready = poll(&asked, 1, milliseconds);
+    CHECK(ready >= 0);
+    return ready == 1 && asked.revents == POLLIN;
+}
+
+/* Reads what made a notifying descriptor readable; how often it was told. */
+static inline uint64_t drained(int fd)
+{
+    uint64_t count = 0;
+    ssize_t got = read(fd, &count, sizeof count);
+    CHECK(got == sizeof count || (got == -1 && errno == EAGAIN));
+    return count;
+}
+
+static inline int threads_running(void) { return files_in("/proc/self/task"); }
 
 /* A process that does nothing any more, until it is killed. */
 static inline void stay(void)

@@ -58,6 +58,10 @@ typedef struct shm_event_t shm_event_t;
 // Create, or open (SHM_ARRAY_WRITE) what exists with the same dtype, shape and order.
 #define SHM_ARRAY_OR_OPEN 1024
 
+// Create an array whose writers also wake, at once, those who opened it for reading and wait for a write: each unlock
+// then asks the kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
+#define SHM_ARRAY_WAKES_READERS 2048
+
 // Lock mode: alone.
 #define SHM_ARRAY_EXCLUSIVE 1
 
@@ -168,7 +172,7 @@ typedef struct shm_array_list_t shm_array_list_t;
 typedef struct shm_array_options_t {
   // sizeof(shm_array_options_t).
   size_t size;
-  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED.
+  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _WAKES_READERS.
   uint32_t flags;
   // The file's mode bits, whatever the umask is; 0: 0600.
   uint32_t permissions;
@@ -228,7 +232,7 @@ typedef struct shm_array_stat_t {
   int64_t created_ns;
   // Who made it, in its own PID namespace.
   uint32_t creator_pid;
-  // SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, as the array was made.
+  // SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, _WAKES_READERS, as the array was made.
   uint32_t flags;
   // Length of the slot table.
   uint32_t slots;
@@ -244,6 +248,14 @@ typedef struct shm_array_stat_t {
   uint32_t reserved;
   // Process ids, as this process sees them.
   uint32_t pids[64];
+  // When the last write was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
+  int64_t published_ns;
+  // How long ago that is, in nanoseconds.
+  uint64_t published_age_ns;
+  // Whose write it was, in its own PID namespace; 0: nobody has written yet.
+  uint32_t publisher_pid;
+  // 1: that process still lives.
+  uint32_t publisher_alive;
 } shm_array_stat_t;
 
 // What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
@@ -305,6 +317,22 @@ typedef struct shm_array_entry_t {
   // 0.
   uint32_t reserved;
 } shm_array_entry_t;
+
+// Who completed the last write of an array.
+typedef struct shm_array_publish_t {
+  // sizeof(shm_array_publish_t), set by the caller.
+  size_t size;
+  // Completed writes.
+  uint64_t generation;
+  // When the last of them was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
+  int64_t published_ns;
+  // How long ago that is, in nanoseconds.
+  uint64_t age_ns;
+  // Whose write it was, in its own PID namespace; 0: nobody has written yet.
+  uint32_t pid;
+  // 1: that process still lives.
+  uint32_t alive;
+} shm_array_publish_t;
 
 // What is going on at a semaphore: for people and monitors.
 typedef struct shm_semaphore_stat_t {
@@ -672,6 +700,22 @@ int shm_event_wait(const shm_event_t *event,
                    int64_t timeout_ns,
                    uint64_t *out_bits);
 
+// A descriptor that becomes readable when bits of `mask` are set (any, or all of them: `flags`), or, with SHM_EVENT_ANY,
+// pulsed. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing. It says that something came, not that
+// something is left: another may have consumed it. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL, a bad flag, or bits as in shm_event_wait().
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_event_notify_fd(const shm_event_t *event,
+                        uint64_t mask,
+                        uint32_t flags,
+                        int *out_fd);
+
 // What is set, and how often something was.
 //
 // Returns:
@@ -1081,6 +1125,22 @@ int shm_event_wait(const shm_event_t *event,
                    int64_t timeout_ns,
                    uint64_t *out_bits);
 
+// A descriptor that becomes readable when bits of `mask` are set (any, or all of them: `flags`), or, with SHM_EVENT_ANY,
+// pulsed. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing. It says that something came, not that
+// something is left: another may have consumed it. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL, a bad flag, or bits as in shm_event_wait().
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_event_notify_fd(const shm_event_t *event,
+                        uint64_t mask,
+                        uint32_t flags,
+                        int *out_fd);
+
 // What is set, and how often something was.
 //
 // Returns:
@@ -1148,6 +1208,58 @@ void shm_array_list_close(struct shm_array_list_t *list);
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
 
+// Sleep until somebody completes a write: until the generation is another than `since`.
+//
+// Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.
+//
+// Returns:
+//   0           `*out_generation`, unless that is NULL, is the generation now.
+//   ETIMEDOUT   not in time (EBUSY where the timeout was 0).
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+//
+// Memory:  what was written before the unlock that ended the wait is visible. It may be overwritten at any moment: lock
+//          to read.
+// Latency: who opened it with SHM_ARRAY_READ or _COPY_ON_WRITE looks every 20 ms, or is woken at once where the array
+//          was made with SHM_ARRAY_WAKES_READERS. A writer killed between unlock and wake-up delays by at most as much.
+// Since 0.1.
+int shm_array_wait(const shm_array_t *array,
+                   uint64_t since,
+                   int64_t timeout_ns,
+                   uint64_t *out_generation);
+
+// Who completed the last write, when, and whether that process still lives. Cheap, and needs no lock.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_last_publish(const shm_array_t *array,
+                           struct shm_array_publish_t *out);
+
+// A descriptor that becomes readable when a write is completed: when the generation is another than `since`, and at
+// each one after that. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then look: several writes may make it readable once. Now and then it is readable once too
+// often, never not at all. A thread of the library's own sees to that, as long as there are such descriptors.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EMFILE: each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child asks for descriptors of its own; it closes those that it inherited with close().
+// Since 0.1.
+int shm_array_notify_fd(const shm_array_t *array,
+                        uint64_t since,
+                        int *out_fd);
+
+// Close a descriptor that a shm_*_notify_fd() function gave.
+//
+// Returns:
+//   EBADF  it is not one of this process, or its handle has been closed (then close() it).
+//
+// Since 0.1.
+int shm_notify_close(int fd);
+
 // A short text for a code that a function returned.
 //
 // Never NULL; static; do not free it. Since 0.1.
@@ -1265,6 +1377,19 @@ int shm_semaphore_value(const shm_semaphore_t *semaphore,
 // Since 0.1.
 int shm_semaphore_stat(const shm_semaphore_t *semaphore,
                        struct shm_semaphore_stat_t *out);
+
+// A descriptor that becomes readable when there is something to take. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing: another may have taken it. Each post
+// makes it readable again. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_semaphore_notify_fd(const shm_semaphore_t *semaphore,
+                            int *out_fd);
 
 // The name, as shm_semaphore_open() takes it; "" for anonymous memory, NULL for NULL.
 //
@@ -1285,6 +1410,58 @@ int shm_semaphore_unlink(const char *name);
 // Since 0.1.
 void shm_semaphore_close(shm_semaphore_t *semaphore);
 
+// Sleep until somebody completes a write: until the generation is another than `since`.
+//
+// Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.
+//
+// Returns:
+//   0           `*out_generation`, unless that is NULL, is the generation now.
+//   ETIMEDOUT   not in time (EBUSY where the timeout was 0).
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+//
+// Memory:  what was written before the unlock that ended the wait is visible. It may be overwritten at any moment: lock
+//          to read.
+// Latency: who opened it with SHM_ARRAY_READ or _COPY_ON_WRITE looks every 20 ms, or is woken at once where the array
+//          was made with SHM_ARRAY_WAKES_READERS. A writer killed between unlock and wake-up delays by at most as much.
+// Since 0.1.
+int shm_array_wait(const shm_array_t *array,
+                   uint64_t since,
+                   int64_t timeout_ns,
+                   uint64_t *out_generation);
+
+// Who completed the last write, when, and whether that process still lives. Cheap, and needs no lock.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_last_publish(const shm_array_t *array,
+                           struct shm_array_publish_t *out);
+
+// A descriptor that becomes readable when a write is completed: when the generation is another than `since`, and at
+// each one after that. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then look: several writes may make it readable once. Now and then it is readable once too
+// often, never not at all. A thread of the library's own sees to that, as long as there are such descriptors.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EMFILE: each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child asks for descriptors of its own; it closes those that it inherited with close().
+// Since 0.1.
+int shm_array_notify_fd(const shm_array_t *array,
+                        uint64_t since,
+                        int *out_fd);
+
+// Close a descriptor that a shm_*_notify_fd() function gave.
+//
+// Returns:
+//   EBADF  it is not one of this process, or its handle has been closed (then close() it).
+//
+// Since 0.1.
+int shm_notify_close(int fd);
+
 // A short text for a code that a function returned.
 //
 // Never NULL; static; do not free it. Since 0.1.
@@ -1402,6 +1579,19 @@ int shm_semaphore_value(const shm_semaphore_t *semaphore,
 // Since 0.1.
 int shm_semaphore_stat(const shm_semaphore_t *semaphore,
                        struct shm_semaphore_stat_t *out);
+
+// A descriptor that becomes readable when there is something to take. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing: another may have taken it. Each post
+// makes it readable again. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_semaphore_notify_fd(const shm_semaphore_t *semaphore,
+                            int *out_fd);
 
 // The name, as shm_semaphore_open() takes it; "" for anonymous memory, NULL for NULL.
 //

@@ -28,6 +28,7 @@ ADOPT = 16
 FORTRAN = 256
 LAST_CLOSE = 512
 OR_OPEN = 1024
+WAKES_READERS = 2048
 # lock modes
 EXCLUSIVE = 1
 SHARED = 2
@@ -117,6 +118,21 @@ class Stat(Structure):
         ("attached", c_uint32),
         ("reserved", c_uint32),
         ("pids", c_uint32 * 64),
+        ("published_ns", c_int64),
+        ("published_age_ns", c_uint64),
+        ("publisher_pid", c_uint32),
+        ("publisher_alive", c_uint32),
+    ]
+
+
+class Publish(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("generation", c_uint64),
+        ("published_ns", c_int64),
+        ("age_ns", c_uint64),
+        ("pid", c_uint32),
+        ("alive", c_uint32),
     ]
 
 
@@ -176,6 +192,9 @@ FUNCTIONS = {
     "shm_array_resize": (c_int, Handle, c_uint64),
     "shm_array_generation": (c_int, Handle, POINTER(c_uint64)),
     "shm_array_stat": (c_int, Handle, POINTER(Stat)),
+    "shm_array_wait": (c_int, Handle, c_uint64, c_int64, POINTER(c_uint64)),
+    "shm_array_last_publish": (c_int, Handle, POINTER(Publish)),
+    "shm_array_notify_fd": (c_int, Handle, c_uint64, POINTER(c_int)),
     "shm_array_name": (c_char_p, Handle),
     "shm_array_metadata": (c_char_p, Handle),
     "shm_array_close": (None, Handle),

@@ -31,6 +31,9 @@ pub const SHM_ARRAY_FORTRAN: u32 = 256;
 pub const SHM_ARRAY_LAST_CLOSE: u32 = 512;
 /// Create, or open (SHM_ARRAY_WRITE) what exists with the same dtype, shape and order.
 pub const SHM_ARRAY_OR_OPEN: u32 = 1024;
+/// Create an array whose writers also wake, at once, those who opened it for reading and wait for a write: each unlock
+/// then asks the kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
+pub const SHM_ARRAY_WAKES_READERS: u32 = 2048;
 /// Lock mode: alone.
 pub const SHM_ARRAY_EXCLUSIVE: u32 = 1;
 /// Lock mode: together with others who only read.
@@ -139,7 +142,8 @@ unsafe fn dtype_text<'a>(dtype: *const c_char) -> Result<&'a str> {
 /// The texts are NULL or end in NUL, and live as long as the result.
 unsafe fn understand<'a>(given: &shm_array_options_t) -> Result<Options<'a>> {
     let flags = given.flags;
-    refuse_unknown(flags, SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN | SHM_ARRAY_UNTRACKED)?;
+    const MADE: u32 = SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_WAKES_READERS;
+    refuse_unknown(flags, MADE | SHM_ARRAY_OR_OPEN | SHM_ARRAY_UNTRACKED)?;
     if given.reserved != 0 {
         return Err(Error::invalid(format!("options.reserved is {}: zero all that is not set", given.reserved)));
     }
@@ -152,6 +156,7 @@ unsafe fn understand<'a>(given: &shm_array_options_t) -> Result<Options<'a>> {
         last_close: flags & SHM_ARRAY_LAST_CLOSE != 0,
         or_open: flags & SHM_ARRAY_OR_OPEN != 0,
         untracked: flags & SHM_ARRAY_UNTRACKED != 0,
+        wakes_readers: flags & SHM_ARRAY_WAKES_READERS != 0,
         permissions: given.permissions,
         capacity: given.capacity,
         slots: given.slots,
@@ -474,6 +479,7 @@ pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_arr
             (stat.last_close, SHM_ARRAY_LAST_CLOSE),
             (stat.fortran, SHM_ARRAY_FORTRAN),
             (stat.adopted, SHM_ARRAY_ADOPT),
+            (stat.wakes_readers, SHM_ARRAY_WAKES_READERS),
         ]);
         record.slots = stat.slots;
         record.lock = match stat.lock {
@@ -483,6 +489,10 @@ pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_arr
         };
         record.lock_pid = stat.lock_pid;
         record.inconsistent = u32::from(stat.inconsistent);
+        record.published_ns = stat.published.published_ns;
+        record.published_age_ns = stat.published.age_ns;
+        record.publisher_pid = stat.published.pid;
+        record.publisher_alive = u32::from(stat.published.is_alive);
         record.attached = stat.pids.len() as u32;
         for (place, pid) in record.pids.iter_mut().zip(stat.pids) {
             *place = pid;

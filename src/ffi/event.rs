@@ -5,12 +5,13 @@ use std::os::fd::IntoRawFd;
 use std::ptr;
 
 use super::object::{self, access, descriptor, shm_object_options_t};
-use super::{boxed, close, guard, missing, numbers, optional_text, put, records, refuse_unknown, text};
+use super::{boxed, close, guard, missing, numbers, optional_text, put, records, text};
 use crate::error::{Error, Result};
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::remove;
 use crate::sync::event::{Event, Until};
+use crate::sync::notifier;
 
 /// Wait until one bit of the mask is set, at least.
 pub const SHM_EVENT_ANY: u32 = 1;
@@ -41,6 +42,14 @@ unsafe impl records::Sized for shm_event_stat_t {}
 
 fn handle(event: Option<&Event>) -> Result<&Event> {
     event.ok_or_else(|| missing("event"))
+}
+
+fn until(flags: u32) -> Result<Until> {
+    match flags {
+        SHM_EVENT_ANY => Ok(Until::Any),
+        SHM_EVENT_ALL => Ok(Until::All),
+        _ => Err(Error::invalid(format!("flags {flags:#x} are neither SHM_EVENT_ANY nor SHM_EVENT_ALL"))),
+    }
 }
 
 /// Create an event of 64 bits, none of them set, and open it for taking part.
@@ -233,12 +242,7 @@ pub unsafe extern "C" fn shm_event_wait(
 ) -> c_int {
     guard(|| {
         let event = handle(event)?;
-        refuse_unknown(flags, SHM_EVENT_ANY | SHM_EVENT_ALL | SHM_EVENT_CONSUME)?;
-        let until = match flags & (SHM_EVENT_ANY | SHM_EVENT_ALL) {
-            SHM_EVENT_ANY => Until::Any,
-            SHM_EVENT_ALL => Until::All,
-            _ => return Err(Error::invalid(format!("flags {flags:#x} need one of SHM_EVENT_ANY and SHM_EVENT_ALL"))),
-        };
+        let until = until(flags & !SHM_EVENT_CONSUME)?;
         let came = event.wait(mask, until, flags & SHM_EVENT_CONSUME != 0, Timeout::from_ns(timeout_ns))?;
         if !out_bits.is_null() {
             // SAFETY: the caller's promise.
@@ -246,6 +250,32 @@ pub unsafe extern "C" fn shm_event_wait(
         }
         Ok(())
     })
+}
+
+/// A descriptor that becomes readable when bits of `mask` are set (any, or all of them: `flags`), or, with SHM_EVENT_ANY,
+/// pulsed. For epoll, asyncio, libuv.
+///
+/// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing. It says that something came, not that
+/// something is left: another may have consumed it. See shm_array_notify_fd().
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL, a bad flag, or bits as in shm_event_wait().
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `event` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_event_notify_fd(
+    event: Option<&Event>,
+    mask: u64,
+    flags: u32,
+    out_fd: *mut c_int,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(event)?.notify_fd(mask, until(flags)?))) })
 }
 
 /// What is set, and how often something was.

@@ -4,6 +4,7 @@ pub mod array;
 pub mod event;
 pub mod list;
 pub mod object;
+pub mod publish;
 pub mod records;
 pub mod report;
 pub mod semaphore;

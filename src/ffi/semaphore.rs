@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::remove;
+use crate::sync::notifier;
 use crate::sync::semaphore::{Kind, Semaphore};
 
 /// A count, as POSIX has it: anybody posts, anybody takes, and who took owes nothing.
@@ -226,6 +227,26 @@ pub unsafe extern "C" fn shm_semaphore_stat(semaphore: Option<&Semaphore>, out: 
         // SAFETY: checked above.
         unsafe { records::write(out, &record) }
     })
+}
+
+/// A descriptor that becomes readable when there is something to take. For epoll, asyncio, libuv.
+///
+/// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing: another may have taken it. Each post
+/// makes it readable again. See shm_array_notify_fd().
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `semaphore` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_semaphore_notify_fd(semaphore: Option<&Semaphore>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(semaphore)?.notify_fd())) })
 }
 
 /// The name, as shm_semaphore_open() takes it; "" for anonymous memory, NULL for NULL.

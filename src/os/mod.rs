@@ -2,6 +2,7 @@
 //!
 //! Nothing above this floor names libc, nix or memmap2.
 
+pub mod event_fd;
 pub mod file;
 pub mod file_lock;
 pub mod futex;
@@ -9,4 +10,5 @@ pub mod map;
 pub mod memory;
 pub mod name;
 pub mod process;
+pub mod thread;
 pub mod time;

@@ -27,6 +27,13 @@ const LISTENED: u32 = 1;
 pub struct Bell(AtomicU32);
 
 impl Bell {
+    /// The bell that a word is used as.
+    #[inline]
+    pub fn on(word: &AtomicU32) -> &Bell {
+        // SAFETY: a bell is such a word and nothing else (repr(transparent)).
+        unsafe { &*(&raw const *word).cast::<Bell>() }
+    }
+
     /// From now on every ring is noticed by [`Bell::sleep`]. `announce`: the caller may write the word.
     pub fn listen(&self, announce: bool) -> u32 {
         // SYNC: SeqCst against `ring`: either the ringer sees the bit, or we see what it changed before.

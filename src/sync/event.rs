@@ -11,7 +11,8 @@
 
 use std::ffi::{CStr, CString};
 use std::mem::size_of;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
@@ -22,6 +23,7 @@ use crate::segment::format::kind;
 use crate::segment::object::{Object, ObjectOptions, Room, State};
 
 use super::bell::Bell;
+use super::notifier::{Sight, Source, Watches};
 use super::patience::{Expired, Patience};
 
 /// How many bits there are.
@@ -76,7 +78,8 @@ pub struct Stat {
 /// One handle on an event.
 #[derive(Debug)]
 pub struct Event {
-    object: Object<Words>,
+    watches: Watches,
+    object: Arc<Object<Words>>,
     names: Vec<CString>,
 }
 
@@ -126,7 +129,7 @@ impl Event {
         };
         let names: Option<Vec<CString>> = table.chunks(NAME_ROOM).take(named).map(read).collect();
         let names = names.ok_or_else(corrupt)?;
-        Ok(Event { object, names })
+        Ok(Event { watches: Watches::default(), object: Arc::new(object), names })
     }
 
     /// What it stands on.
@@ -264,6 +267,13 @@ impl Event {
         }
     }
 
+    /// A descriptor that becomes readable when bits of the mask are set or, for [`Until::Any`], pulsed.
+    pub fn notify_fd(&self, mask: u64, until: Until) -> Result<OwnedFd> {
+        self.check(mask)?;
+        let pulsed = AtomicU64::new(self.object.state().pulses_of(mask));
+        self.watches.add(Arc::new(Watched { object: self.object.clone(), mask, until, pulsed }), None)
+    }
+
     /// What is set, and how often something was.
     pub fn stat(&self) -> Stat {
         let words = self.object.state();
@@ -280,6 +290,52 @@ impl Event {
             bits => self.in_words(bits),
         };
         Error::os(errno, format!("{place}: waited for {all} of {wanted}; set: {set}"))
+    }
+}
+
+impl Words {
+    /// How many pulses these bits have had, together.
+    fn pulses_of(&self, mask: u64) -> u64 {
+        let mut sum = 0;
+        each(mask, |index| sum += u64::from(self.pulses[index].load(SeqCst)));
+        sum
+    }
+}
+
+/// An event, for who is notified of some of its bits.
+#[derive(Debug)]
+struct Watched {
+    object: Arc<Object<Words>>,
+    mask: u64,
+    until: Until,
+    /// Pulses that were told of.
+    pulsed: AtomicU64,
+}
+
+impl Source for Watched {
+    fn bell(&self) -> &Bell {
+        &self.object.state().bell
+    }
+
+    fn announces(&self) -> bool {
+        self.object.is_writable()
+    }
+
+    fn is_silent(&self) -> bool {
+        !self.object.is_writable() && !self.object.wakes_readers()
+    }
+
+    fn look(&self) -> Sight {
+        let words = self.object.state();
+        let ended = words.ended.load(SeqCst);
+        let set = words.bits.load(SeqCst) & self.mask;
+        let pulses = words.pulses_of(self.mask);
+        let is_ready = match self.until {
+            Until::All => set == self.mask,
+            Until::Any => set != 0 || pulses != self.pulsed.load(Relaxed),
+        };
+        self.pulsed.store(pulses, Relaxed);
+        Sight { is_ready, begun: words.begun.load(SeqCst), ended }
     }
 }
 

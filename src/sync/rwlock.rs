@@ -43,6 +43,7 @@ use crate::os::time::Timeout;
 use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::{Slot, Words};
 
+use super::generation;
 use super::patience::{Expired, Patience};
 
 /// A holder died while writing, and nobody has recovered since.
@@ -91,7 +92,7 @@ pub fn lock(attachment: &Attachment, mode: Mode, timeout: Timeout) -> Result<Acq
 #[inline]
 pub fn unlock(attachment: &Attachment, mode: Mode) -> Result<()> {
     match mode {
-        Mode::Exclusive => unlock_exclusive(attachment.words()),
+        Mode::Exclusive => unlock_exclusive(attachment)?,
         Mode::Shared => lower(attachment.words(), attachment.own_slot()?),
     }
     Ok(())
@@ -129,11 +130,15 @@ fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acquired>
 }
 
 #[inline]
-fn unlock_exclusive(words: &Words) {
+fn unlock_exclusive(attachment: &Attachment) -> Result<()> {
+    let words = attachment.words();
+    generation::sign(attachment)?;
     // SYNC: what was written is visible to whoever sees that the write has ended.
     words.ended.store(words.begun.load(Relaxed), Release);
     words.writer.store(0, Relaxed);
     disown(words);
+    generation::announce(attachment);
+    Ok(())
 }
 
 /// Be nobody's owner any more.

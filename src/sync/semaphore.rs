@@ -20,7 +20,8 @@
 //! leaves something. A giver killed before it wakes delays a sleeper by one sleep.
 
 use std::mem::size_of;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -36,6 +37,7 @@ use crate::segment::object::{Object, ObjectOptions, Room, State};
 use super::bell::Bell;
 use super::holds::Holds;
 use super::mutex::{self, Guard};
+use super::notifier::{Sight, Source, Watches};
 use super::patience::{Expired, Patience};
 
 /// The largest count.
@@ -100,10 +102,17 @@ pub struct Stat {
 /// One handle on a semaphore.
 #[derive(Debug)]
 pub struct Semaphore {
+    watches: Watches,
+    core: Arc<Core>,
+    holds: Holds,
+}
+
+/// What a handle shares with those who watch through it.
+#[derive(Debug)]
+struct Core {
     object: Object<Words>,
     kind: Kind,
     limit: u32,
-    holds: Holds,
 }
 
 impl Semaphore {
@@ -124,10 +133,11 @@ impl Semaphore {
             Ok(())
         })?;
         let semaphore = Semaphore::over(object)?;
-        if is_new || (semaphore.kind, semaphore.limit) == (kind, limit) {
+        let core = &semaphore.core;
+        if is_new || (core.kind, core.limit) == (kind, limit) {
             return Ok(semaphore);
         }
-        let (place, found, of) = (semaphore.object.segment().place(), semaphore.kind, semaphore.limit);
+        let (place, found, of) = (core.object.segment().place(), core.kind, core.limit);
         Err(Error::os(
             Errno::EEXIST,
             format!("{place} is another semaphore: {found:?} with a limit of {of}, not {kind:?} with {limit}"),
@@ -153,18 +163,69 @@ impl Semaphore {
             2 if object.extra().1 / size_of::<AtomicU64>() >= slots => Kind::Owned,
             _ => return Err(Error::new(Code::Corrupt, format!("{}: no semaphore's state", object.segment().place()))),
         };
-        Ok(Semaphore { object, kind, limit: limit.min(MAX_VALUE), holds: Holds::default() })
+        let core = Arc::new(Core { object, kind, limit: limit.min(MAX_VALUE) });
+        Ok(Semaphore { watches: Watches::default(), core, holds: Holds::default() })
     }
 
     /// What it stands on.
     pub fn object(&self) -> &Object<Words> {
-        &self.object
+        &self.core.object
     }
 
     /// Take one, waiting until there is one.
     #[inline]
     pub fn wait(&self, timeout: Timeout) -> Result<()> {
-        self.object.require_writable()?;
+        self.core.object.require_writable()?;
+        self.core.wait(timeout)?;
+        if self.core.kind == Kind::Owned {
+            self.holds.add();
+        }
+        Ok(())
+    }
+
+    /// Give `n`: permits that this handle holds, or, to a signalling semaphore, anything.
+    #[inline]
+    pub fn post(&self, n: u32) -> Result<()> {
+        self.core.object.require_writable()?;
+        if n == 0 || n > MAX_VALUE {
+            return Err(Error::invalid(format!("posting {n}: it must be from 1 to {MAX_VALUE}")));
+        }
+        if self.core.kind == Kind::Signalling {
+            return self.core.count_up(n);
+        }
+        if self.holds.take(n) {
+            return self.core.give_back(n);
+        }
+        let held = self.holds.count();
+        Err(Error::os(
+            Errno::EPERM,
+            format!(
+                "this handle holds {held} permits, not {n}: give back through the handle that waited; a child made by fork \
+                 holds none of its parent's"
+            ),
+        ))
+    }
+
+    /// What could be taken now; whoever asks may only read.
+    pub fn value(&self) -> u32 {
+        self.core.value()
+    }
+
+    /// Who holds how many.
+    pub fn stat(&self) -> Stat {
+        self.core.stat()
+    }
+
+    /// A descriptor that becomes readable when there is something to take.
+    pub fn notify_fd(&self) -> Result<OwnedFd> {
+        self.watches.add(self.core.clone(), None)
+    }
+}
+
+impl Core {
+    /// Take one, waiting until there is one.
+    #[inline]
+    fn wait(&self, timeout: Timeout) -> Result<()> {
         let mut patience = Patience::new(timeout);
         loop {
             if self.take(&mut patience)? {
@@ -218,14 +279,12 @@ impl Semaphore {
             self.count_anew()?;
             guard.repaired();
         }
+        let entry = self.own_entry()?;
+        let (incarnation, held) = self.own_share(entry)?;
         if !self.count_down(patience.has_slept()) {
             return Ok(false);
         }
-        let entry = self.own_entry()?;
-        let (incarnation, held) = self.own_share(entry)?;
         entry.store(incarnation | u64::from(held + 1), Relaxed);
-        drop(guard);
-        self.holds.add();
         Ok(true)
     }
 
@@ -250,26 +309,8 @@ impl Semaphore {
         }
     }
 
-    /// Give `n`: permits that this handle holds, or, to a signalling semaphore, anything.
-    #[inline]
-    pub fn post(&self, n: u32) -> Result<()> {
-        self.object.require_writable()?;
-        if n == 0 || n > MAX_VALUE {
-            return Err(Error::invalid(format!("posting {n}: it must be from 1 to {MAX_VALUE}")));
-        }
-        if self.kind == Kind::Signalling {
-            return self.count_up(n);
-        }
-        if !self.holds.take(n) {
-            let held = self.holds.count();
-            return Err(Error::os(
-                Errno::EPERM,
-                format!(
-                    "this handle holds {held} permits, not {n}: give back through the handle that waited; a child made by \
-                     fork holds none of its parent's"
-                ),
-            ));
-        }
+    /// Permits of this process go back.
+    fn give_back(&self, n: u32) -> Result<()> {
         let mut patience = Patience::new(Timeout::Forever);
         let mut guard = self.table(&mut patience)?;
         let entry = self.own_entry()?;
@@ -409,13 +450,13 @@ impl Semaphore {
         Ok(())
     }
 
-    /// What could be taken now; whoever asks may only read.
-    pub fn value(&self) -> u32 {
+    /// What can be taken now.
+    fn value(&self) -> u32 {
         (self.object.state().count.load(SeqCst) & COUNT) as u32
     }
 
     /// Who holds how many.
-    pub fn stat(&self) -> Stat {
+    fn stat(&self) -> Stat {
         let watch = Watch::new(self.object.segment());
         let control = self.object.segment().control();
         let pid_of = |identity: Identity| {
@@ -456,6 +497,31 @@ impl Drop for Semaphore {
         if held != 0 {
             let _ = self.post(held);
         }
+    }
+}
+
+impl Source for Core {
+    fn bell(&self) -> &Bell {
+        &self.object.state().bell
+    }
+
+    fn announces(&self) -> bool {
+        self.object.is_writable()
+    }
+
+    fn is_silent(&self) -> bool {
+        // No bell rings for the dead, either.
+        self.kind == Kind::Owned || !self.object.is_writable() && !self.object.wakes_readers()
+    }
+
+    fn look(&self) -> Sight {
+        let count = &self.object.state().count;
+        if count.load(Relaxed) & COUNT == 0 && self.object.is_writable() {
+            // Whoever cannot is not told of them now, but the next time.
+            let _ = self.bring_back_from_the_dead(&mut Patience::new(Timeout::Try));
+        }
+        let word = count.load(SeqCst);
+        Sight { is_ready: word & COUNT != 0, begun: word >> 32, ended: word >> 32 }
     }
 }
 
