@@ -69,6 +69,22 @@ static inline uint64_t bits_of(const shm_event_t *event)
     return figures.bits;
 }
 
+static inline shm_barrier_t *new_barrier(const char *name, uint32_t participants)
+{
+    shm_barrier_t *barrier = NULL;
+    OK(shm_barrier_create(name, participants, NULL, &barrier));
+    return barrier;
+}
+
+static inline shm_barrier_stat_t barrier_stat_of(const shm_barrier_t *barrier)
+{
+    shm_barrier_stat_t figures;
+    memset(&figures, 0, sizeof figures);
+    figures.size = sizeof figures;
+    OK(shm_barrier_stat(barrier, &figures));
+    return figures;
+}
+
 static inline int64_t now_ns(void)
 {
     struct timespec now;

@@ -30,6 +30,9 @@ typedef struct shm_array_t shm_array_t;
 // One handle on an opened semaphore.
 typedef struct shm_semaphore_t shm_semaphore_t;
 
+// One handle on an opened barrier.
+typedef struct shm_barrier_t shm_barrier_t;
+
 // One handle on an opened event.
 typedef struct shm_event_t shm_event_t;
 
@@ -271,6 +274,24 @@ typedef struct shm_object_options_t {
   // 0.
   uint32_t reserved;
 } shm_object_options_t;
+
+// What is going on at a barrier: for people and monitors.
+typedef struct shm_barrier_stat_t {
+  // sizeof(shm_barrier_stat_t), set by the caller.
+  size_t size;
+  // Meetings that have ended, well or not.
+  uint64_t phase;
+  // How many have to come.
+  uint32_t participants;
+  // How many have come to the next meeting.
+  uint32_t arrived;
+  // 1: a participant died, and nobody has reset the barrier.
+  uint32_t broken;
+  // Living processes that take part; `pids` has the first 64.
+  uint32_t members;
+  // Process ids, each in its own PID namespace.
+  uint32_t pids[64];
+} shm_barrier_stat_t;
 
 // What is going on at an event.
 typedef struct shm_event_stat_t {
@@ -578,6 +599,123 @@ int shm_array_unlink(const char *name);
 //
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
+
+// Create a meeting point for `participants` (1 to 65,535), and open it for taking part.
+//
+// `name` is as in shm_array_create(), NULL for anonymous memory. Processes take part, and threads: each call of
+// shm_barrier_wait() is one arrival.
+//
+// Returns:
+//   0       `*out` is the barrier.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a barrier for another number.
+//   EINVAL  a bad name, number or option, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_create(const char *name,
+                       uint32_t participants,
+                       const struct shm_object_options_t *options,
+                       shm_barrier_t **out);
+
+// Open a barrier that exists: SHM_OBJECT_WRITE to take part, SHM_OBJECT_READ to look.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no barrier; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open(const char *name,
+                     uint32_t flags,
+                     shm_barrier_t **out);
+
+// Open the barrier that a descriptor stands for, from shm_barrier_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_barrier_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open_fd(int fd,
+                        uint32_t flags,
+                        shm_barrier_t **out);
+
+// A descriptor of the barrier, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_barrier_fd(const shm_barrier_t *barrier,
+                   int *out_fd);
+
+// Be known as a participant from now on. Without it, a process is known from its first shm_barrier_wait(): if it dies
+// before, the others wait for it.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Fork: a child does not take part through its parent; it joins, or waits, itself.
+// Since 0.1.
+int shm_barrier_join(const shm_barrier_t *barrier);
+
+// Come, and wait at most `timeout_ns` nanoseconds until all have come; then the next meeting begins.
+//
+// A negative timeout waits for ever; with 0 only the last to come succeeds.
+//
+// Returns:
+//   0           all have come. `*out_index`, unless that is NULL, is how many came before this one: 0 for the first,
+//               the number of participants minus 1 for the last.
+//   EOWNERDEAD  a participant died. All who wait are told, and all who come, until shm_barrier_reset().
+//   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0); this one counts as not come.
+//   ECANCELED   somebody called shm_barrier_reset().
+//   EACCES      opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Memory: what any of them wrote before it came is visible to all after.
+// Since 0.1.
+int shm_barrier_wait(const shm_barrier_t *barrier,
+                     int64_t timeout_ns,
+                     uint32_t *out_index);
+
+// Begin anew: who waits is told ECANCELED, the dead are forgotten, and the next meeting needs all participants again.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_barrier_reset(const shm_barrier_t *barrier);
+
+// How many have come, and who takes part. For people and monitors: nothing should be decided by it.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_barrier_stat(const shm_barrier_t *barrier,
+                     struct shm_barrier_stat_t *out);
+
+// The name, as shm_barrier_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_barrier_name(const shm_barrier_t *barrier);
+
+// Take a barrier's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_barrier_unlink(const char *name);
+
+// Close a handle: it takes part no more, and is not missed as the dead are. NULL is fine.
+//
+// Since 0.1.
+void shm_barrier_close(shm_barrier_t *barrier);
 
 // Create an event of 64 bits, none of them set, and open it for taking part.
 //
@@ -1003,6 +1141,123 @@ int shm_array_unlink(const char *name);
 //
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
+
+// Create a meeting point for `participants` (1 to 65,535), and open it for taking part.
+//
+// `name` is as in shm_array_create(), NULL for anonymous memory. Processes take part, and threads: each call of
+// shm_barrier_wait() is one arrival.
+//
+// Returns:
+//   0       `*out` is the barrier.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a barrier for another number.
+//   EINVAL  a bad name, number or option, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_create(const char *name,
+                       uint32_t participants,
+                       const struct shm_object_options_t *options,
+                       shm_barrier_t **out);
+
+// Open a barrier that exists: SHM_OBJECT_WRITE to take part, SHM_OBJECT_READ to look.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no barrier; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open(const char *name,
+                     uint32_t flags,
+                     shm_barrier_t **out);
+
+// Open the barrier that a descriptor stands for, from shm_barrier_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_barrier_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open_fd(int fd,
+                        uint32_t flags,
+                        shm_barrier_t **out);
+
+// A descriptor of the barrier, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_barrier_fd(const shm_barrier_t *barrier,
+                   int *out_fd);
+
+// Be known as a participant from now on. Without it, a process is known from its first shm_barrier_wait(): if it dies
+// before, the others wait for it.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Fork: a child does not take part through its parent; it joins, or waits, itself.
+// Since 0.1.
+int shm_barrier_join(const shm_barrier_t *barrier);
+
+// Come, and wait at most `timeout_ns` nanoseconds until all have come; then the next meeting begins.
+//
+// A negative timeout waits for ever; with 0 only the last to come succeeds.
+//
+// Returns:
+//   0           all have come. `*out_index`, unless that is NULL, is how many came before this one: 0 for the first,
+//               the number of participants minus 1 for the last.
+//   EOWNERDEAD  a participant died. All who wait are told, and all who come, until shm_barrier_reset().
+//   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0); this one counts as not come.
+//   ECANCELED   somebody called shm_barrier_reset().
+//   EACCES      opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Memory: what any of them wrote before it came is visible to all after.
+// Since 0.1.
+int shm_barrier_wait(const shm_barrier_t *barrier,
+                     int64_t timeout_ns,
+                     uint32_t *out_index);
+
+// Begin anew: who waits is told ECANCELED, the dead are forgotten, and the next meeting needs all participants again.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_barrier_reset(const shm_barrier_t *barrier);
+
+// How many have come, and who takes part. For people and monitors: nothing should be decided by it.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_barrier_stat(const shm_barrier_t *barrier,
+                     struct shm_barrier_stat_t *out);
+
+// The name, as shm_barrier_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_barrier_name(const shm_barrier_t *barrier);
+
+// Take a barrier's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_barrier_unlink(const char *name);
+
+// Close a handle: it takes part no more, and is not missed as the dead are. NULL is fine.
+//
+// Since 0.1.
+void shm_barrier_close(shm_barrier_t *barrier);
 
 // Create an event of 64 bits, none of them set, and open it for taking part.
 //

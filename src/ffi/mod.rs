@@ -1,6 +1,7 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod barrier;
 pub mod event;
 pub mod list;
 pub mod object;

@@ -57,7 +57,7 @@ impl Bell {
     }
 
     /// Sleep until the bell rings, if it has not since it was `heard`: at most one sleep of a patient waiter.
-    fn sleep(&self, heard: u32, patience: &mut Patience) -> Result<(), Expired> {
+    pub fn sleep(&self, heard: u32, patience: &mut Patience) -> Result<(), Expired> {
         patience.sleep(&self.0, heard, Queue::Readers)
     }
 

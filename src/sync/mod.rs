@@ -1,5 +1,6 @@
 //! What processes wait for, over any segment.
 
+pub mod barrier;
 pub mod bell;
 pub mod event;
 pub mod generation;

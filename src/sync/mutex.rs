@@ -8,9 +8,11 @@
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::time::Duration;
 
 use crate::error::{Errno, Error, Result};
 use crate::os::futex::{self, Queue};
+use crate::os::time::Timeout;
 use crate::segment::attachment::{Attachment, Identity};
 
 use super::patience::{Expired, Patience};
@@ -18,6 +20,9 @@ use super::patience::{Expired, Patience};
 /// An owner died at its work, and nobody has mended what it left.
 pub const INCONSISTENT: u32 = 1 << 30;
 const WAITERS: u32 = 1 << 31;
+
+/// Who only tries does not fail because another process is at work on the table right now.
+pub const BRIEFLY: Timeout = Timeout::For(Duration::from_millis(50));
 
 /// The mutex, held until dropped.
 #[derive(Debug)]

@@ -46,9 +46,6 @@ const SLEEPERS: u64 = 1 << 31;
 const COUNT: u64 = MAX_VALUE as u64;
 const GIVEN: u64 = 1 << 32;
 
-/// Who only tries does not fail because another process is in the table right now.
-const IN_THE_TABLE: Timeout = Timeout::For(std::time::Duration::from_millis(50));
-
 /// Whose the permits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -359,7 +356,7 @@ impl Core {
         let words = self.object.state();
         let attachment = self.object.attachment()?;
         if patience.only_tries() {
-            return mutex::lock(&words.mutex, attachment, &mut Patience::new(IN_THE_TABLE));
+            return mutex::lock(&words.mutex, attachment, &mut Patience::new(mutex::BRIEFLY));
         }
         mutex::lock(&words.mutex, attachment, patience)
     }
