@@ -27,6 +27,15 @@
 // One handle on an opened array. Those made by shm_array_slice() share its mapping, which lives as long as any.
 typedef struct shm_array_t shm_array_t;
 
+// One handle on an opened semaphore.
+typedef struct shm_semaphore_t shm_semaphore_t;
+
+// One handle on an opened barrier.
+typedef struct shm_barrier_t shm_barrier_t;
+
+// One handle on an opened event.
+typedef struct shm_event_t shm_event_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -68,6 +77,10 @@ typedef struct shm_array_t shm_array_t;
 // Create without the name, in memory that travels by descriptor, where /dev/shm has no room for it.
 #define SHM_ARRAY_UNNAMED 8192
 
+// Create an array whose writers also wake, at once, those who opened it for reading and wait for a write: each unlock
+// then asks the kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
+#define SHM_ARRAY_WAKES_READERS 16384
+
 // Lock mode: alone.
 #define SHM_ARRAY_EXCLUSIVE 1
 
@@ -94,6 +107,18 @@ typedef struct shm_array_t shm_array_t;
 
 // A start, stop or step of a slice that is left out.
 #define SHM_ARRAY_NONE INT64_MIN
+
+// Wait until one bit of the mask is set, at least.
+#define SHM_EVENT_ANY 1
+
+// Wait until every bit of the mask is set.
+#define SHM_EVENT_ALL 2
+
+// With one of these: clear the bits that ended the wait, in the same instant; of several waiters one gets them.
+#define SHM_EVENT_CONSUME 4
+
+// Bytes of a bit's name, with the zero at its end.
+#define SHM_EVENT_NAME_ROOM 32
 
 // In a listing: an array.
 #define SHM_KIND_ARRAY 1
@@ -175,7 +200,7 @@ typedef struct shm_array_t shm_array_t;
 
 // Create an object whose wakers also wake, at once, those who opened it for reading: each of their calls then asks the
 // kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
-#define SHM_OBJECT_WAKES_READERS 2048
+#define SHM_OBJECT_WAKES_READERS 16384
 
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
@@ -192,6 +217,15 @@ typedef struct shm_array_t shm_array_t;
 // A bug in this library, caught at the boundary.
 #define SHM_ARRAY_ERR_PANIC -90
 
+// A count, as POSIX has it: anybody posts, anybody takes, and who took owes nothing.
+#define SHM_SEMAPHORE_SIGNALLING 1
+
+// A limit: who took a permit holds it until it posts, closes or dies; the permits of the dead come back.
+#define SHM_SEMAPHORE_OWNED 2
+
+// The largest count.
+#define SHM_SEMAPHORE_MAX_VALUE 2147483647
+
 // A walk through all arrays, as they stood when it began.
 typedef struct shm_array_list_t shm_array_list_t;
 
@@ -199,7 +233,8 @@ typedef struct shm_array_list_t shm_array_list_t;
 typedef struct shm_array_options_t {
   // sizeof(shm_array_options_t).
   size_t size;
-  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _LAZY or _RESERVE, _POPULATE, _MLOCK, _UNNAMED.
+  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _WAKES_READERS, _LAZY or _RESERVE, _POPULATE, _MLOCK,
+  // _UNNAMED.
   uint32_t flags;
   // The file's mode bits, whatever the umask is; 0: 0600.
   uint32_t permissions;
@@ -267,7 +302,7 @@ typedef struct shm_array_stat_t {
   int64_t created_ns;
   // Who made it, in its own PID namespace.
   uint32_t creator_pid;
-  // SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, as the array was made.
+  // SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, _WAKES_READERS, as the array was made.
   uint32_t flags;
   // Length of the slot table.
   uint32_t slots;
@@ -285,7 +320,59 @@ typedef struct shm_array_stat_t {
   uint32_t pids[64];
   // Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
   uint64_t allocated_bytes;
+  // When the last write was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
+  int64_t published_ns;
+  // How long ago that is, in nanoseconds.
+  uint64_t published_age_ns;
+  // Whose write it was, in its own PID namespace; 0: nobody has written yet.
+  uint32_t publisher_pid;
+  // 1: that process still lives.
+  uint32_t publisher_alive;
 } shm_array_stat_t;
+
+// What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
+typedef struct shm_object_options_t {
+  // sizeof(shm_object_options_t).
+  size_t size;
+  // SHM_OBJECT_LAST_CLOSE, _OR_OPEN, _WAKES_READERS.
+  uint32_t flags;
+  // The file's mode bits, whatever the umask is; 0: 0600.
+  uint32_t permissions;
+  // How many processes can take part at the same time; 0: 256; at most 1023.
+  uint32_t slots;
+  // 0.
+  uint32_t reserved;
+} shm_object_options_t;
+
+// What is going on at a barrier: for people and monitors.
+typedef struct shm_barrier_stat_t {
+  // sizeof(shm_barrier_stat_t), set by the caller.
+  size_t size;
+  // Meetings that have ended, well or not.
+  uint64_t phase;
+  // How many have to come.
+  uint32_t participants;
+  // How many have come to the next meeting.
+  uint32_t arrived;
+  // 1: a participant died, and nobody has reset the barrier.
+  uint32_t broken;
+  // Living processes that take part; `pids` has the first 64.
+  uint32_t members;
+  // Process ids, each in its own PID namespace.
+  uint32_t pids[64];
+} shm_barrier_stat_t;
+
+// What is going on at an event.
+typedef struct shm_event_stat_t {
+  // sizeof(shm_event_stat_t), set by the caller.
+  size_t size;
+  // What is set.
+  uint64_t bits;
+  // Completed sets and pulses, since it was made.
+  uint64_t generation;
+  // The bits that can be set: those with names, or all where none has one.
+  uint64_t usable;
+} shm_event_stat_t;
 
 // What tells an array from every other one on this machine.
 typedef struct shm_array_identity_t {
@@ -341,19 +428,41 @@ typedef struct shm_array_entry_t {
   uint32_t reserved;
 } shm_array_entry_t;
 
-// What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
-typedef struct shm_object_options_t {
-  // sizeof(shm_object_options_t).
+// Who completed the last write of an array.
+typedef struct shm_array_publish_t {
+  // sizeof(shm_array_publish_t), set by the caller.
   size_t size;
-  // SHM_OBJECT_LAST_CLOSE, _OR_OPEN, _WAKES_READERS.
-  uint32_t flags;
-  // The file's mode bits, whatever the umask is; 0: 0600.
-  uint32_t permissions;
-  // How many processes can take part at the same time; 0: 256; at most 1023.
-  uint32_t slots;
-  // 0.
-  uint32_t reserved;
-} shm_object_options_t;
+  // Completed writes.
+  uint64_t generation;
+  // When the last of them was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
+  int64_t published_ns;
+  // How long ago that is, in nanoseconds.
+  uint64_t age_ns;
+  // Whose write it was, in its own PID namespace; 0: nobody has written yet.
+  uint32_t pid;
+  // 1: that process still lives.
+  uint32_t alive;
+} shm_array_publish_t;
+
+// What is going on at a semaphore: for people and monitors.
+typedef struct shm_semaphore_stat_t {
+  // sizeof(shm_semaphore_stat_t), set by the caller.
+  size_t size;
+  // SHM_SEMAPHORE_SIGNALLING or _OWNED.
+  uint32_t kind;
+  // What can be taken now.
+  uint32_t value;
+  // The largest count: the number of permits of an owned one.
+  uint32_t limit;
+  // Living processes that hold permits; `pids` and `held` have the first 64.
+  uint32_t holders;
+  // Permits that came back from the dead, since it was made.
+  uint64_t reclaimed;
+  // Process ids, each in its own PID namespace.
+  uint32_t pids[64];
+  // How many permits each of them holds.
+  uint32_t held[64];
+} shm_semaphore_stat_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -590,6 +699,288 @@ int shm_array_unlink(const char *name);
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
 
+// Create a meeting point for `participants` (1 to 65,535), and open it for taking part.
+//
+// `name` is as in shm_array_create(), NULL for anonymous memory. Processes take part, and threads: each call of
+// shm_barrier_wait() is one arrival.
+//
+// Returns:
+//   0       `*out` is the barrier.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a barrier for another number.
+//   EINVAL  a bad name, number or option, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_create(const char *name,
+                       uint32_t participants,
+                       const struct shm_object_options_t *options,
+                       shm_barrier_t **out);
+
+// Open a barrier that exists: SHM_OBJECT_WRITE to take part, SHM_OBJECT_READ to look.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no barrier; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open(const char *name,
+                     uint32_t flags,
+                     shm_barrier_t **out);
+
+// Open the barrier that a descriptor stands for, from shm_barrier_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_barrier_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open_fd(int fd,
+                        uint32_t flags,
+                        shm_barrier_t **out);
+
+// A descriptor of the barrier, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_barrier_fd(const shm_barrier_t *barrier,
+                   int *out_fd);
+
+// Be known as a participant from now on. Without it, a process is known from its first shm_barrier_wait(): if it dies
+// before, the others wait for it.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Fork: a child does not take part through its parent; it joins, or waits, itself.
+// Since 0.1.
+int shm_barrier_join(const shm_barrier_t *barrier);
+
+// Come, and wait at most `timeout_ns` nanoseconds until all have come; then the next meeting begins.
+//
+// A negative timeout waits for ever; with 0 only the last to come succeeds.
+//
+// Returns:
+//   0           all have come. `*out_index`, unless that is NULL, is how many came before this one: 0 for the first,
+//               the number of participants minus 1 for the last.
+//   EOWNERDEAD  a participant died. All who wait are told, and all who come, until shm_barrier_reset().
+//   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0); this one counts as not come.
+//   ECANCELED   somebody called shm_barrier_reset().
+//   EACCES      opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Memory: what any of them wrote before it came is visible to all after.
+// Since 0.1.
+int shm_barrier_wait(const shm_barrier_t *barrier,
+                     int64_t timeout_ns,
+                     uint32_t *out_index);
+
+// Begin anew: who waits is told ECANCELED, the dead are forgotten, and the next meeting needs all participants again.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_barrier_reset(const shm_barrier_t *barrier);
+
+// How many have come, and who takes part. For people and monitors: nothing should be decided by it.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_barrier_stat(const shm_barrier_t *barrier,
+                     struct shm_barrier_stat_t *out);
+
+// The name, as shm_barrier_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_barrier_name(const shm_barrier_t *barrier);
+
+// Take a barrier's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_barrier_unlink(const char *name);
+
+// Close a handle: it takes part no more, and is not missed as the dead are. NULL is fine.
+//
+// Since 0.1.
+void shm_barrier_close(shm_barrier_t *barrier);
+
+// Create an event of 64 bits, none of them set, and open it for taking part.
+//
+// `bit_names` are `count` names for the lowest bits, each of 1 to 31 bytes; the others cannot be used then. NULL and 0:
+// no names, and all 64 can be used. `name` is as in shm_array_create(), NULL for anonymous memory.
+//
+// Returns:
+//   0       `*out` is the event.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by an event with other bit names.
+//   EINVAL  a bad name, bit name or option, more than 64 bit names, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_event_create(const char *name,
+                     const char *const *bit_names,
+                     size_t count,
+                     const struct shm_object_options_t *options,
+                     shm_event_t **out);
+
+// Open an event that exists: SHM_OBJECT_WRITE to set and clear, SHM_OBJECT_READ to look and to wait.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no event; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_event_open(const char *name,
+                   uint32_t flags,
+                   shm_event_t **out);
+
+// Open the event that a descriptor stands for, from shm_event_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_event_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_event_open_fd(int fd,
+                      uint32_t flags,
+                      shm_event_t **out);
+
+// A descriptor of the event, for another process. (For one that becomes readable: shm_event_notify_fd().)
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_event_fd(const shm_event_t *event,
+                 int *out_fd);
+
+// The bit of that name.
+//
+// Returns:
+//   ENOENT  no bit has that name; the words list those there are.
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_event_bit(const shm_event_t *event,
+                  const char *name,
+                  uint64_t *out_bit);
+
+// The name of the bit 1 << `index`; NULL where it has none.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_event_bit_name(const shm_event_t *event,
+                               uint32_t index);
+
+// Set bits, and wake all who wait for them. They stay set until they are cleared or consumed.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ.
+//   EINVAL  NULL, no bit at all, or one without a name in an event with names.
+//
+// Memory: what was written before is visible after the wait that this ends.
+// Since 0.1.
+int shm_event_set(const shm_event_t *event,
+                  uint64_t bits);
+
+// Clear bits.
+//
+// Returns:
+//   what shm_event_set() returns.
+//
+// Since 0.1.
+int shm_event_clear(const shm_event_t *event,
+                    uint64_t bits);
+
+// Reach all who wait for these bits at this moment, and nobody who comes later: nothing stays set.
+//
+// Returns:
+//   what shm_event_set() returns.
+//
+// Since 0.1.
+int shm_event_pulse(const shm_event_t *event,
+                    uint64_t bits);
+
+// Wait at most `timeout_ns` nanoseconds for bits of `mask`. A negative timeout waits for ever; 0 only looks.
+//
+// `flags` is SHM_EVENT_ANY or SHM_EVENT_ALL, and perhaps SHM_EVENT_CONSUME. A bit that is set and cleared again before a
+// waiter looks is not seen: to reach those who wait, pulse.
+//
+// Returns:
+//   0          `*out_bits`, unless that is NULL, has the bits of the mask that came.
+//   ETIMEDOUT  not in time (EBUSY where the timeout was 0).
+//   EACCES     SHM_EVENT_CONSUME, and opened with SHM_OBJECT_READ.
+//   EINVAL     NULL, a bad flag, no bit at all, or one without a name in an event with names.
+//
+// Threads: any number may wait.
+// Latency: who opened it with SHM_OBJECT_READ looks every 20 ms, or is woken at once where the event was made with
+//          SHM_OBJECT_WAKES_READERS. A setter that is killed half way delays a waiter by at most as much.
+// Since 0.1.
+int shm_event_wait(const shm_event_t *event,
+                   uint64_t mask,
+                   uint32_t flags,
+                   int64_t timeout_ns,
+                   uint64_t *out_bits);
+
+// A descriptor that becomes readable when bits of `mask` are set (any, or all of them: `flags`), or, with SHM_EVENT_ANY,
+// pulsed. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing. It says that something came, not that
+// something is left: another may have consumed it. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL, a bad flag, or bits as in shm_event_wait().
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_event_notify_fd(const shm_event_t *event,
+                        uint64_t mask,
+                        uint32_t flags,
+                        int *out_fd);
+
+// What is set, and how often something was.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_event_stat(const shm_event_t *event,
+                   struct shm_event_stat_t *out);
+
+// The name, as shm_event_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_event_name(const shm_event_t *event);
+
+// Take an event's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_event_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// Since 0.1.
+void shm_event_close(shm_event_t *event);
+
 // What tells an array from every other one on this machine. Costs no system call.
 //
 // A receiver who opens a name compares: a name can be used again, and a copy of a file has the same id as the file.
@@ -980,6 +1371,288 @@ int shm_array_unlink(const char *name);
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
 
+// Create a meeting point for `participants` (1 to 65,535), and open it for taking part.
+//
+// `name` is as in shm_array_create(), NULL for anonymous memory. Processes take part, and threads: each call of
+// shm_barrier_wait() is one arrival.
+//
+// Returns:
+//   0       `*out` is the barrier.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a barrier for another number.
+//   EINVAL  a bad name, number or option, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_create(const char *name,
+                       uint32_t participants,
+                       const struct shm_object_options_t *options,
+                       shm_barrier_t **out);
+
+// Open a barrier that exists: SHM_OBJECT_WRITE to take part, SHM_OBJECT_READ to look.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no barrier; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open(const char *name,
+                     uint32_t flags,
+                     shm_barrier_t **out);
+
+// Open the barrier that a descriptor stands for, from shm_barrier_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_barrier_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_barrier_open_fd(int fd,
+                        uint32_t flags,
+                        shm_barrier_t **out);
+
+// A descriptor of the barrier, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_barrier_fd(const shm_barrier_t *barrier,
+                   int *out_fd);
+
+// Be known as a participant from now on. Without it, a process is known from its first shm_barrier_wait(): if it dies
+// before, the others wait for it.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Fork: a child does not take part through its parent; it joins, or waits, itself.
+// Since 0.1.
+int shm_barrier_join(const shm_barrier_t *barrier);
+
+// Come, and wait at most `timeout_ns` nanoseconds until all have come; then the next meeting begins.
+//
+// A negative timeout waits for ever; with 0 only the last to come succeeds.
+//
+// Returns:
+//   0           all have come. `*out_index`, unless that is NULL, is how many came before this one: 0 for the first,
+//               the number of participants minus 1 for the last.
+//   EOWNERDEAD  a participant died. All who wait are told, and all who come, until shm_barrier_reset().
+//   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0); this one counts as not come.
+//   ECANCELED   somebody called shm_barrier_reset().
+//   EACCES      opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//
+// Memory: what any of them wrote before it came is visible to all after.
+// Since 0.1.
+int shm_barrier_wait(const shm_barrier_t *barrier,
+                     int64_t timeout_ns,
+                     uint32_t *out_index);
+
+// Begin anew: who waits is told ECANCELED, the dead are forgotten, and the next meeting needs all participants again.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_barrier_reset(const shm_barrier_t *barrier);
+
+// How many have come, and who takes part. For people and monitors: nothing should be decided by it.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_barrier_stat(const shm_barrier_t *barrier,
+                     struct shm_barrier_stat_t *out);
+
+// The name, as shm_barrier_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_barrier_name(const shm_barrier_t *barrier);
+
+// Take a barrier's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_barrier_unlink(const char *name);
+
+// Close a handle: it takes part no more, and is not missed as the dead are. NULL is fine.
+//
+// Since 0.1.
+void shm_barrier_close(shm_barrier_t *barrier);
+
+// Create an event of 64 bits, none of them set, and open it for taking part.
+//
+// `bit_names` are `count` names for the lowest bits, each of 1 to 31 bytes; the others cannot be used then. NULL and 0:
+// no names, and all 64 can be used. `name` is as in shm_array_create(), NULL for anonymous memory.
+//
+// Returns:
+//   0       `*out` is the event.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by an event with other bit names.
+//   EINVAL  a bad name, bit name or option, more than 64 bit names, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_event_create(const char *name,
+                     const char *const *bit_names,
+                     size_t count,
+                     const struct shm_object_options_t *options,
+                     shm_event_t **out);
+
+// Open an event that exists: SHM_OBJECT_WRITE to set and clear, SHM_OBJECT_READ to look and to wait.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no event; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_event_open(const char *name,
+                   uint32_t flags,
+                   shm_event_t **out);
+
+// Open the event that a descriptor stands for, from shm_event_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_event_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_event_open_fd(int fd,
+                      uint32_t flags,
+                      shm_event_t **out);
+
+// A descriptor of the event, for another process. (For one that becomes readable: shm_event_notify_fd().)
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_event_fd(const shm_event_t *event,
+                 int *out_fd);
+
+// The bit of that name.
+//
+// Returns:
+//   ENOENT  no bit has that name; the words list those there are.
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_event_bit(const shm_event_t *event,
+                  const char *name,
+                  uint64_t *out_bit);
+
+// The name of the bit 1 << `index`; NULL where it has none.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_event_bit_name(const shm_event_t *event,
+                               uint32_t index);
+
+// Set bits, and wake all who wait for them. They stay set until they are cleared or consumed.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ.
+//   EINVAL  NULL, no bit at all, or one without a name in an event with names.
+//
+// Memory: what was written before is visible after the wait that this ends.
+// Since 0.1.
+int shm_event_set(const shm_event_t *event,
+                  uint64_t bits);
+
+// Clear bits.
+//
+// Returns:
+//   what shm_event_set() returns.
+//
+// Since 0.1.
+int shm_event_clear(const shm_event_t *event,
+                    uint64_t bits);
+
+// Reach all who wait for these bits at this moment, and nobody who comes later: nothing stays set.
+//
+// Returns:
+//   what shm_event_set() returns.
+//
+// Since 0.1.
+int shm_event_pulse(const shm_event_t *event,
+                    uint64_t bits);
+
+// Wait at most `timeout_ns` nanoseconds for bits of `mask`. A negative timeout waits for ever; 0 only looks.
+//
+// `flags` is SHM_EVENT_ANY or SHM_EVENT_ALL, and perhaps SHM_EVENT_CONSUME. A bit that is set and cleared again before a
+// waiter looks is not seen: to reach those who wait, pulse.
+//
+// Returns:
+//   0          `*out_bits`, unless that is NULL, has the bits of the mask that came.
+//   ETIMEDOUT  not in time (EBUSY where the timeout was 0).
+//   EACCES     SHM_EVENT_CONSUME, and opened with SHM_OBJECT_READ.
+//   EINVAL     NULL, a bad flag, no bit at all, or one without a name in an event with names.
+//
+// Threads: any number may wait.
+// Latency: who opened it with SHM_OBJECT_READ looks every 20 ms, or is woken at once where the event was made with
+//          SHM_OBJECT_WAKES_READERS. A setter that is killed half way delays a waiter by at most as much.
+// Since 0.1.
+int shm_event_wait(const shm_event_t *event,
+                   uint64_t mask,
+                   uint32_t flags,
+                   int64_t timeout_ns,
+                   uint64_t *out_bits);
+
+// A descriptor that becomes readable when bits of `mask` are set (any, or all of them: `flags`), or, with SHM_EVENT_ANY,
+// pulsed. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing. It says that something came, not that
+// something is left: another may have consumed it. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL, a bad flag, or bits as in shm_event_wait().
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_event_notify_fd(const shm_event_t *event,
+                        uint64_t mask,
+                        uint32_t flags,
+                        int *out_fd);
+
+// What is set, and how often something was.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_event_stat(const shm_event_t *event,
+                   struct shm_event_stat_t *out);
+
+// The name, as shm_event_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_event_name(const shm_event_t *event);
+
+// Take an event's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_event_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// Since 0.1.
+void shm_event_close(shm_event_t *event);
+
 // What tells an array from every other one on this machine. Costs no system call.
 //
 // A receiver who opens a name compares: a name can be used again, and a copy of a file has the same id as the file.
@@ -1139,6 +1812,58 @@ int shm_array_sync(const shm_array_t *array,
                    uint64_t offset,
                    uint64_t bytes);
 
+// Sleep until somebody completes a write: until the generation is another than `since`.
+//
+// Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.
+//
+// Returns:
+//   0           `*out_generation`, unless that is NULL, is the generation now.
+//   ETIMEDOUT   not in time (EBUSY where the timeout was 0).
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+//
+// Memory:  what was written before the unlock that ended the wait is visible. It may be overwritten at any moment: lock
+//          to read.
+// Latency: who opened it with SHM_ARRAY_READ or _COPY_ON_WRITE looks every 20 ms, or is woken at once where the array
+//          was made with SHM_ARRAY_WAKES_READERS. A writer killed between unlock and wake-up delays by at most as much.
+// Since 0.1.
+int shm_array_wait(const shm_array_t *array,
+                   uint64_t since,
+                   int64_t timeout_ns,
+                   uint64_t *out_generation);
+
+// Who completed the last write, when, and whether that process still lives. Cheap, and needs no lock.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_last_publish(const shm_array_t *array,
+                           struct shm_array_publish_t *out);
+
+// A descriptor that becomes readable when a write is completed: when the generation is another than `since`, and at
+// each one after that. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then look: several writes may make it readable once. Now and then it is readable once too
+// often, never not at all. A thread of the library's own sees to that, as long as there are such descriptors.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EMFILE: each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child asks for descriptors of its own; it closes those that it inherited with close().
+// Since 0.1.
+int shm_array_notify_fd(const shm_array_t *array,
+                        uint64_t since,
+                        int *out_fd);
+
+// Close a descriptor that a shm_*_notify_fd() function gave.
+//
+// Returns:
+//   EBADF  it is not one of this process, or its handle has been closed (then close() it).
+//
+// Since 0.1.
+int shm_notify_close(int fd);
+
 // A short text for a code that a function returned.
 //
 // Never NULL; static; do not free it. Since 0.1.
@@ -1159,6 +1884,188 @@ const char *shm_array_version(void);
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
 
+// Create a semaphore, and open it for taking part.
+//
+// `kind` is SHM_SEMAPHORE_SIGNALLING, where `value` (from 0) is the count to begin with, or SHM_SEMAPHORE_OWNED, where
+// `value` (from 1) is the number of permits. `name` is as in shm_array_create(), NULL for anonymous memory.
+//
+// Returns:
+//   0       `*out` is the semaphore.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a semaphore of another kind or limit.
+//   EINVAL  a bad name, kind, value or option, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_semaphore_create(const char *name,
+                         uint32_t kind,
+                         uint32_t value,
+                         const struct shm_object_options_t *options,
+                         shm_semaphore_t **out);
+
+// Open a semaphore that exists: SHM_OBJECT_WRITE to take and post, SHM_OBJECT_READ to look.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no semaphore; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_semaphore_open(const char *name,
+                       uint32_t flags,
+                       shm_semaphore_t **out);
+
+// Open the semaphore that a descriptor stands for, from shm_semaphore_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_semaphore_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_semaphore_open_fd(int fd,
+                          uint32_t flags,
+                          shm_semaphore_t **out);
+
+// A descriptor of the semaphore, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_semaphore_fd(const shm_semaphore_t *semaphore,
+                     int *out_fd);
+
+// Take one, waiting at most `timeout_ns` nanoseconds until there is one. A negative timeout waits for ever; 0 only tries.
+//
+// Returns:
+//   0          the caller has it; of an owned one it holds a permit now.
+//   ETIMEDOUT  none came in time (EBUSY where the timeout was 0).
+//   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL.
+//   EUSERS     more processes hold permits than there are slots.
+//
+// Threads: any thread may take, and any thread may give back through the same handle.
+// Fork:    a child holds none of its parent's permits.
+// Memory:  what was written before a post is visible after the wait that it ended.
+// Since 0.1.
+int shm_semaphore_wait(const shm_semaphore_t *semaphore,
+                       int64_t timeout_ns);
+
+// Give `n`, and wake as many of those who wait.
+//
+// Returns:
+//   EPERM      owned: this handle holds fewer permits than that (a forked child holds none).
+//   EOVERFLOW  signalling: the count would exceed SHM_SEMAPHORE_MAX_VALUE; nothing was posted.
+//   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL, or `n` is 0.
+//
+// Since 0.1.
+int shm_semaphore_post(const shm_semaphore_t *semaphore,
+                       uint32_t n);
+
+// What could be taken now. By the time you look at it, it may be another.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_semaphore_value(const shm_semaphore_t *semaphore,
+                        uint32_t *out);
+
+// Who holds how many permits. For people and monitors: nothing should be decided by it.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_semaphore_stat(const shm_semaphore_t *semaphore,
+                       struct shm_semaphore_stat_t *out);
+
+// A descriptor that becomes readable when there is something to take. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing: another may have taken it. Each post
+// makes it readable again. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_semaphore_notify_fd(const shm_semaphore_t *semaphore,
+                            int *out_fd);
+
+// The name, as shm_semaphore_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_semaphore_name(const shm_semaphore_t *semaphore);
+
+// Take a semaphore's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_semaphore_unlink(const char *name);
+
+// Close a handle, and give back the permits that it holds. NULL is fine.
+//
+// Since 0.1.
+void shm_semaphore_close(shm_semaphore_t *semaphore);
+
+// Sleep until somebody completes a write: until the generation is another than `since`.
+//
+// Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.
+//
+// Returns:
+//   0           `*out_generation`, unless that is NULL, is the generation now.
+//   ETIMEDOUT   not in time (EBUSY where the timeout was 0).
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+//
+// Memory:  what was written before the unlock that ended the wait is visible. It may be overwritten at any moment: lock
+//          to read.
+// Latency: who opened it with SHM_ARRAY_READ or _COPY_ON_WRITE looks every 20 ms, or is woken at once where the array
+//          was made with SHM_ARRAY_WAKES_READERS. A writer killed between unlock and wake-up delays by at most as much.
+// Since 0.1.
+int shm_array_wait(const shm_array_t *array,
+                   uint64_t since,
+                   int64_t timeout_ns,
+                   uint64_t *out_generation);
+
+// Who completed the last write, when, and whether that process still lives. Cheap, and needs no lock.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_last_publish(const shm_array_t *array,
+                           struct shm_array_publish_t *out);
+
+// A descriptor that becomes readable when a write is completed: when the generation is another than `since`, and at
+// each one after that. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then look: several writes may make it readable once. Now and then it is readable once too
+// often, never not at all. A thread of the library's own sees to that, as long as there are such descriptors.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EMFILE: each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child asks for descriptors of its own; it closes those that it inherited with close().
+// Since 0.1.
+int shm_array_notify_fd(const shm_array_t *array,
+                        uint64_t since,
+                        int *out_fd);
+
+// Close a descriptor that a shm_*_notify_fd() function gave.
+//
+// Returns:
+//   EBADF  it is not one of this process, or its handle has been closed (then close() it).
+//
+// Since 0.1.
+int shm_notify_close(int fd);
+
 // A short text for a code that a function returned.
 //
 // Never NULL; static; do not free it. Since 0.1.
@@ -1178,6 +2085,136 @@ const char *shm_array_version(void);
 //
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
+
+// Create a semaphore, and open it for taking part.
+//
+// `kind` is SHM_SEMAPHORE_SIGNALLING, where `value` (from 0) is the count to begin with, or SHM_SEMAPHORE_OWNED, where
+// `value` (from 1) is the number of permits. `name` is as in shm_array_create(), NULL for anonymous memory.
+//
+// Returns:
+//   0       `*out` is the semaphore.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a semaphore of another kind or limit.
+//   EINVAL  a bad name, kind, value or option, or `out` is NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_semaphore_create(const char *name,
+                         uint32_t kind,
+                         uint32_t value,
+                         const struct shm_object_options_t *options,
+                         shm_semaphore_t **out);
+
+// Open a semaphore that exists: SHM_OBJECT_WRITE to take and post, SHM_OBJECT_READ to look.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EMFILE: as said.
+//   EINVAL  a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  what has that name is no semaphore; _CORRUPT, _VERSION: as said.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_semaphore_open(const char *name,
+                       uint32_t flags,
+                       shm_semaphore_t **out);
+
+// Open the semaphore that a descriptor stands for, from shm_semaphore_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor.
+//   and what shm_semaphore_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_semaphore_open_fd(int fd,
+                          uint32_t flags,
+                          shm_semaphore_t **out);
+
+// A descriptor of the semaphore, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_semaphore_fd(const shm_semaphore_t *semaphore,
+                     int *out_fd);
+
+// Take one, waiting at most `timeout_ns` nanoseconds until there is one. A negative timeout waits for ever; 0 only tries.
+//
+// Returns:
+//   0          the caller has it; of an owned one it holds a permit now.
+//   ETIMEDOUT  none came in time (EBUSY where the timeout was 0).
+//   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL.
+//   EUSERS     more processes hold permits than there are slots.
+//
+// Threads: any thread may take, and any thread may give back through the same handle.
+// Fork:    a child holds none of its parent's permits.
+// Memory:  what was written before a post is visible after the wait that it ended.
+// Since 0.1.
+int shm_semaphore_wait(const shm_semaphore_t *semaphore,
+                       int64_t timeout_ns);
+
+// Give `n`, and wake as many of those who wait.
+//
+// Returns:
+//   EPERM      owned: this handle holds fewer permits than that (a forked child holds none).
+//   EOVERFLOW  signalling: the count would exceed SHM_SEMAPHORE_MAX_VALUE; nothing was posted.
+//   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL, or `n` is 0.
+//
+// Since 0.1.
+int shm_semaphore_post(const shm_semaphore_t *semaphore,
+                       uint32_t n);
+
+// What could be taken now. By the time you look at it, it may be another.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_semaphore_value(const shm_semaphore_t *semaphore,
+                        uint32_t *out);
+
+// Who holds how many permits. For people and monitors: nothing should be decided by it.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_semaphore_stat(const shm_semaphore_t *semaphore,
+                       struct shm_semaphore_stat_t *out);
+
+// A descriptor that becomes readable when there is something to take. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then wait with a timeout of 0 until there is nothing: another may have taken it. Each post
+// makes it readable again. See shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_semaphore_notify_fd(const shm_semaphore_t *semaphore,
+                            int *out_fd);
+
+// The name, as shm_semaphore_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_semaphore_name(const shm_semaphore_t *semaphore);
+
+// Take a semaphore's name away. Who has it open keeps it.
+//
+// Returns:
+//   ENOENT  there is none of that name. EACCES, EPERM: it is another user's.
+//   EINVAL  a bad name, or NULL.
+//
+// Since 0.1.
+int shm_semaphore_unlink(const char *name);
+
+// Close a handle, and give back the permits that it holds. NULL is fine.
+//
+// Since 0.1.
+void shm_semaphore_close(shm_semaphore_t *semaphore);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,12 +1,16 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod barrier;
+pub mod event;
 pub mod handover;
 pub mod list;
 pub mod memory;
 pub mod object;
+pub mod publish;
 pub mod records;
 pub mod report;
+pub mod semaphore;
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};
