@@ -98,7 +98,7 @@ fn readiness(flags: u32) -> Readiness {
 /// memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
 /// "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
 ///
-/// Memory: where it fits it is there, of 4 MiB and more in huge pages where the kernel can; see SHM_ARRAY_LAZY and
+/// Memory: where it fits it is there, of 8 MiB and more in huge pages where the kernel can; see SHM_ARRAY_LAZY and
 /// SHM_ARRAY_RESERVE for other ways. What does not fit is refused, with the figure that is short and the remedy.
 ///
 /// Placement: with SHM_ARRAY_PLACE_AUTO a plain name is put into /dev/shm; where it does not fit there, into memory
