@@ -13,11 +13,15 @@
 //! |---|---|
 //! | 0-30 | how many can be taken |
 //! | 31 SLEEPERS | somebody sleeps on this word |
-//! | 32-63 | how often something was given: so that a watcher sees every time, not only the last |
+//! | 32 HUNGRY | somebody has slept more than once in vain |
+//! | 33-63 | how often something was given: so that a watcher sees every time, not only the last |
 //!
 //! The lower half is the word that waiters sleep on, while it is SLEEPERS and nothing else. Giving clears SLEEPERS and wakes as many as it
 //! gives. One that has slept does not know whether others still do: it sets SLEEPERS again, and wakes one more if it
 //! leaves something. A giver killed before it wakes delays a sleeper by one sleep.
+//!
+//! Who comes takes what is there, in any order, which is fast and may starve those who sleep. So one that has slept more
+//! than once in vain says that it is HUNGRY: who has just come then lets others go first for as long as it would spin.
 
 use std::mem::size_of;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -44,7 +48,8 @@ use super::patience::{Expired, Patience};
 pub const MAX_VALUE: u32 = (1 << 31) - 1;
 const SLEEPERS: u64 = 1 << 31;
 const COUNT: u64 = MAX_VALUE as u64;
-const GIVEN: u64 = 1 << 32;
+const HUNGRY: u64 = 1 << 32;
+const GIVEN: u64 = 1 << 33;
 
 /// Whose the permits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,8 +229,10 @@ impl Core {
     #[inline]
     fn wait(&self, timeout: Timeout) -> Result<()> {
         let mut patience = Patience::new(timeout);
+        let mut is_polite = !patience.only_tries();
+        let mut sleeps = 0;
         loop {
-            if self.take(&mut patience)? {
+            if self.take(&mut patience, is_polite)? {
                 return Ok(());
             }
             if patience.only_tries() {
@@ -234,18 +241,23 @@ impl Core {
             if patience.spin() {
                 continue;
             }
+            if is_polite {
+                is_polite = false;
+                continue;
+            }
             if self.bring_back_from_the_dead(&mut patience)? {
                 continue;
             }
-            self.sleep(&mut patience).map_err(|Expired| self.refusal(&patience))?;
+            sleeps += 1;
+            self.sleep(&mut patience, sleeps > 2).map_err(|Expired| self.refusal(&patience))?;
         }
     }
 
     /// Say in the count, if there is nothing, that somebody sleeps, and sleep.
-    fn sleep(&self, patience: &mut Patience) -> std::result::Result<(), Expired> {
+    fn sleep(&self, patience: &mut Patience, is_hungry: bool) -> std::result::Result<(), Expired> {
         let count = &self.object.state().count;
         let word = count.load(Relaxed);
-        let marked = word | SLEEPERS;
+        let marked = word | SLEEPERS | if is_hungry { HUNGRY } else { 0 };
         if word & COUNT != 0 || word != marked && count.compare_exchange(word, marked, SeqCst, Relaxed).is_err() {
             return patience.check();
         }
@@ -255,21 +267,21 @@ impl Core {
     /// One that only tries looks for the dead once.
     #[cold]
     fn try_after_the_dead(&self, patience: &mut Patience) -> Result<()> {
-        if self.bring_back_from_the_dead(patience)? && self.take(patience)? {
+        if self.bring_back_from_the_dead(patience)? && self.take(patience, false)? {
             return Ok(());
         }
         Err(self.refusal(patience))
     }
 
-    /// Take one, if there is one.
+    /// Take one, if there is one; who is polite leaves it to the hungry.
     #[inline]
-    fn take(&self, patience: &mut Patience) -> Result<bool> {
-        let words = self.object.state();
+    fn take(&self, patience: &mut Patience, is_polite: bool) -> Result<bool> {
+        let word = self.object.state().count.load(Relaxed);
+        if word & COUNT == 0 || is_polite && word & HUNGRY != 0 {
+            return Ok(false);
+        }
         if self.kind == Kind::Signalling {
             return Ok(self.count_down(patience.has_slept()));
-        }
-        if words.count.load(Relaxed) & COUNT == 0 {
-            return Ok(false);
         }
         let mut guard = self.table(patience)?;
         if guard.is_inconsistent() {
@@ -293,7 +305,7 @@ impl Core {
             if word & COUNT == 0 {
                 return false;
             }
-            let after = (word - 1) | if has_slept { SLEEPERS } else { 0 };
+            let after = (word - 1) & !HUNGRY | if has_slept { SLEEPERS } else { 0 };
             // SYNC: pairs with the exchange in `count_up`: what was written before a post is seen after the wait.
             match count.compare_exchange_weak(word, after, SeqCst, Relaxed) {
                 Ok(_) if has_slept && after & COUNT != 0 => {
@@ -440,7 +452,7 @@ impl Core {
             }
         }
         let available = u64::from(self.limit.saturating_sub(held));
-        let given = words.count.load(Relaxed) & !(COUNT | SLEEPERS);
+        let given = words.count.load(Relaxed) & !(GIVEN - 1);
         words.count.swap(given.wrapping_add(GIVEN) | available, SeqCst);
         futex::wake(lower_half(&words.count), Queue::Writers, i32::MAX);
         self.ring();
@@ -518,7 +530,7 @@ impl Source for Core {
             let _ = self.bring_back_from_the_dead(&mut Patience::new(Timeout::Try));
         }
         let word = count.load(SeqCst);
-        Sight { is_ready: word & COUNT != 0, begun: word >> 32, ended: word >> 32 }
+        Sight { is_ready: word & COUNT != 0, begun: word / GIVEN, ended: word / GIVEN }
     }
 }
 

@@ -17,4 +17,7 @@ fn kills_stops_and_errors() {
     must_pass("syscalls create open close unlink collect resize append trim adopt lock");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
     must_pass("steps resize append trim --every 9973");
+    must_pass("random semaphore event barrier publish --kills 200 --participants 4");
+    must_pass("syscalls semaphore event barrier publish");
+    must_pass("steps semaphore event barrier publish --every 997");
 }
