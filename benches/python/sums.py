@@ -115,6 +115,13 @@ def attach_shared_array(name):
     return SharedArray.attach(name), None
 
 
+def sharedarray_start():
+    import SharedArray
+
+    assert SharedArray
+    return started_pool()
+
+
 def sharedarray(data, pool):
     import SharedArray
 
@@ -178,7 +185,7 @@ WAYS = {  # what is started before, and then the way
     "pickle": (started_pool, pickled),
     "np.memmap on tmpfs": (started_pool, memmap),
     "np.save to tmpfs": (started_pool, npy),
-    "SharedArray": (started_pool, sharedarray),
+    "SharedArray": (sharedarray_start, sharedarray),
     "joblib": (joblib_start, joblib_sums),
     "ray": (ray_start, ray_sums),
     "RawArray": (nothing, without_start(five_ways.raw_array)),
