@@ -28,11 +28,15 @@ mod sync;
 
 pub use array::handover::ArrayIdentity;
 pub use array::options::{OpenFlags, Options};
+pub use array::placement::Placement;
 pub use array::stat::Stat;
 pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
 pub use error::{Code, Errno, Error, Result};
+pub use os::copy::Source;
+pub use os::map::{Advice, Spread};
 pub use os::time::Timeout;
 pub use segment::Access;
+pub use segment::birth::{Readiness, Way};
 pub use segment::directory::Entry;
 pub use sync::rwlock::{Acquired, Mode};
