@@ -137,7 +137,7 @@ def _ticket(array, opened, leased):
     return Ticket(
         boot=_boot_id(),
         mounts=_mount_namespace(),
-        name=opened.name,
+        name=opened.address,
         id=bytes(identity.id),
         device=identity.device,
         inode=identity.inode,

@@ -4,6 +4,8 @@ import errno
 import time
 import warnings
 
+import numpy as np
+
 from . import _library
 from ._arguments import nanoseconds, whole
 from ._errors import OwnerDied
@@ -42,6 +44,30 @@ class Held:
             raise ValueError("the lock has been given back: resize() works only while it is held")
         check(library.shm_array_resize(self._handle, whole("length", length)), self._opened.name)
         return self._array._over(self._opened.duplicate())
+
+    def append(self, rows):
+        """Add rows behind the last one (order "F": columns), within the capacity, and return the array in its new shape.
+
+        rows  an array of the same dtype, and of the same shape but for its growing axis
+        """
+        if self._handle is None:
+            raise ValueError("the lock has been given back: append() works only while it is held")
+        whole_array = self._array._over(self._opened.duplicate())
+        axis = -1 if whole_array.flags.fnc else 0
+        rows = np.asarray(rows, whole_array.dtype, order="F" if axis else "C")
+        if rows.ndim != whole_array.ndim or rows[(..., slice(0)) if axis else slice(0)].shape != (
+            whole_array[(..., slice(0)) if axis else slice(0)].shape
+        ):
+            raise ValueError(f"rows of shape {rows.shape} cannot be appended to an array of shape {whole_array.shape}")
+        start = rows.__array_interface__["data"][0]
+        check(library.shm_array_append(self._handle, rows.shape[axis], start, rows.nbytes), self._opened.name)
+        return self._array._over(self._opened.duplicate())
+
+    def trim(self):
+        """Give back the memory that is kept for growth; growing reserves it again, or fails with ENOSPC."""
+        if self._handle is None:
+            raise ValueError("the lock has been given back: trim() works only while it is held")
+        check(library.shm_array_trim(self._handle), self._opened.name)
 
     def release(self):
         """Give the lock back; doing it twice is fine."""

@@ -22,6 +22,7 @@ from ._opened import Opened, opened_of, still_open
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
 _ORDER_FLAGS = {"C": 0, "F": _library.FORTRAN}
 _LIFETIME_FLAGS = {"until-unlinked": 0, "last-close": _library.LAST_CLOSE}
+_PLACES = {"auto": _library.PLACE_AUTO, "shm": _library.PLACE_SHM, "file": _library.PLACE_FILE}
 _LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
 
 
@@ -78,6 +79,8 @@ def create(
     metadata=None,
     permissions=0o600,
     slots=None,
+    place="auto",
+    lazy=False,
     untracked=False,
     exist_ok=False,
 ):
@@ -95,6 +98,9 @@ def create(
     metadata     whatever JSON can hold: units, axis names. Fixed from now on
     permissions  mode bits of the file
     slots        how many processes can lock at the same time (None: 256; at most 1023)
+    place        of a plain name: "shm", /dev/shm; "file", the directory that SHM_ARRAY_DIR names, on disk; "auto", the
+                 first of them that has room
+    lazy         reserve no memory: for arrays of which little is ever touched. A touch that finds none is a SIGBUS
     untracked    keep no file descriptor and allow no lock, for users with tens of thousands of arrays
     exist_ok     open the array that is there already, if it has the same dtype, shape and order
 
@@ -114,6 +120,7 @@ def create(
         size=ctypes.sizeof(_library.Options),
         flags=one_of("order", order, _ORDER_FLAGS)
         | one_of("lifetime", lifetime, _LIFETIME_FLAGS)
+        | (_library.LAZY if lazy else 0)
         | (_library.UNTRACKED if untracked else 0)
         | (_library.OR_OPEN if exist_ok else 0),
         permissions=whole("permissions", permissions, 32),
@@ -121,6 +128,7 @@ def create(
         slots=whole("slots", slots or 0, 32),
         metadata=None if metadata is None else json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode(),
         dtype_tag=tag.encode() or None,
+        placement=one_of("place", place, _PLACES),
     )
     lengths = (ctypes.c_uint64 * len(shape))(*shape)
     handle = _library.Handle()
@@ -286,8 +294,9 @@ class Array(np.ndarray):
         return still_open(self).fileno()
 
     def flush(self):
-        """Write what has changed to the disk, for an array in a file; memory needs none. Returns when it is there."""
-        os.fsync(still_open(self).fileno())
+        """Write all elements to the disk, for an array in a file; memory needs none. Returns when they are there."""
+        opened = still_open(self)
+        check(library.shm_array_sync(opened.handle, _library.SYNC_WAIT, 0, 2**64 - 1), opened.name)
 
     # --- for others
 
