@@ -23,7 +23,8 @@ class Held:
     """
 
     # Each Held locks through a handle of its own. So it is known whose lock it is, and if an exception strikes at the
-    # worst moment, just when the C function has returned, the end of the handle gives the lock back.
+    # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose lock
+    # has been given back serves the next Held.
 
     __slots__ = ("_array", "_handle", "_opened", "owner_died")
 
@@ -31,9 +32,12 @@ class Held:
         self.owner_died = False
         self._handle = None
         self._array = array
-        self._opened = still_open(array)
-        self._handle = self._opened.duplicate()
-        self._opened.locks.add(self._handle)
+        self._opened = opened = still_open(array)
+        try:
+            self._handle = opened.spare.pop()
+        except IndexError:
+            self._handle = opened.duplicate()
+        opened.locks.add(self._handle)
 
     def resize(self, length):
         """Change the length of the growing axis, within the capacity, and return the array in its new shape.
@@ -71,10 +75,12 @@ class Held:
 
     def release(self):
         """Give the lock back; doing it twice is fine."""
-        if self._handle is not None:
-            library.shm_array_unlock(self._handle)  # EPERM, where close() or a fork has left nothing, is as good
-            self._opened.locks.discard(self._handle)
+        handle = self._handle
+        if handle is not None:
+            library.shm_array_unlock(handle)  # EPERM, where close() or a fork has left nothing, is as good
+            self._opened.locks.discard(handle)
             self._handle = None
+            self._opened.spare.append(handle)
 
     def __enter__(self):
         return self
@@ -115,16 +121,17 @@ def _wait(opened, handle, mode, timeout):
     """Lock, in slices of time, so that Ctrl-C and other signals get their turn."""
     if timeout is not None and not timeout >= 0:
         raise ValueError(f"timeout is {timeout}, expected seconds from 0 on, or None to wait for ever")
+    code = library.shm_array_lock(handle, mode, 0)
     start = time.monotonic()
     left = timeout
     while True:
-        code = library.shm_array_lock(handle, mode, nanoseconds(_SLICE if left is None else min(left, _SLICE)))
         if opened.closed:
             raise ValueError(f"the array {opened.name!r} was closed while its lock was waited for")
         if code not in (errno.ETIMEDOUT, errno.EBUSY) or left == 0:
             return code
         if timeout is not None:
             left = max(0, start + timeout - time.monotonic())
+        code = library.shm_array_lock(handle, mode, nanoseconds(_SLICE if left is None else min(left, _SLICE)))
 
 
 def _who_holds(opened):

@@ -24,7 +24,7 @@ class Opened:
 
     __slots__ = (
         "__array_interface__", "__weakref__", "_identity", "closed", "descriptor", "handle", "locks", "mode", "name",
-        "untracked",
+        "spare", "untracked",
     )  # fmt: skip
 
     def __init__(self, handle, view, untracked):
@@ -35,6 +35,7 @@ class Opened:
         self._identity = None
         self.name = os.fsdecode(library.shm_array_name(handle))
         self.locks = set()  # the handles of the Helds
+        self.spare = []  # handles for the next of them
         self.descriptor = None
         self.closed = False
         self.__array_interface__ = {
