@@ -36,7 +36,7 @@ pub use error::{Code, Errno, Error, Result};
 pub use os::copy::Source;
 pub use os::map::{Advice, Spread};
 pub use os::time::Timeout;
-pub use segment::Access;
 pub use segment::birth::{Readiness, Way};
 pub use segment::directory::Entry;
+pub use segment::{Access, literal, npy};
 pub use sync::rwlock::{Acquired, Mode};

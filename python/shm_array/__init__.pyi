@@ -19,6 +19,7 @@ _Name = str | os.PathLike[str]
 _Order = Literal["C", "F"]
 _Lifetime = Literal["until-unlinked", "last-close"]
 _Mode = Literal["r", "r+", "c"]
+_Placement = Literal["auto", "shm", "file", "memfd"]
 _Shape = int | Sequence[int]
 _T = TypeVar("_T")
 
@@ -82,6 +83,8 @@ class Array(np.ndarray[Any, np.dtype[Any]]):
     def generation(self) -> int: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def placement(self) -> _Placement: ...
     def stat(self) -> Stat: ...
     def fileno(self) -> int: ...
     def flush(self) -> None: ...
@@ -110,10 +113,12 @@ def create(
     metadata: Any = None,
     permissions: int = 0o600,
     slots: int | None = None,
-    place: Literal["auto", "shm", "file"] = "auto",
-    lazy: bool = False,
     untracked: bool = False,
     exist_ok: bool = False,
+    placement: _Placement = "auto",
+    directory: str | os.PathLike[str] | None = None,
+    unnamed: bool = False,
+    memory: Literal["ready", "reserve", "lazy"] = "ready",
 ) -> Array: ...
 def open(
     name: _Name, mode: _Mode = "r", *, untracked: bool = False, adopt: bool = False, id: bytes | None = None

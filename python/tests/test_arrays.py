@@ -243,19 +243,19 @@ def test_rows_are_appended_within_the_capacity(name, order):
         held.trim()
 
 
-def test_place_and_lazy(name, run, tmp_path, monkeypatch):
-    a = shm_array.create(name, 2**24, lazy=True)
+def test_placement_and_memory(name, run, tmp_path, monkeypatch):
+    a = shm_array.create(name, 2**24, memory="lazy")
     assert os.stat(f"/dev/shm/{name}").st_blocks * 512 < 2**26
     a.unlink()
     monkeypatch.setenv("SHM_ARRAY_DIR", str(tmp_path))
-    a = shm_array.create(name, 3, place="file", fill=4)
+    a = shm_array.create(name, 3, placement="file", fill=4)
     assert (tmp_path / name).exists() and a.name == name
     text = pickle.dumps(shm_array.by_reference(a)).hex()
     program = "import pickle, sys; print(pickle.loads(bytes.fromhex(sys.argv[1])).tolist())"
     assert run(program, text, environment={"SHM_ARRAY_DIR": ""}) == "[4.0, 4.0, 4.0]\n"
     a.unlink()
-    with pytest.raises(ValueError, match="place"):
-        shm_array.create(name, 3, place="moon")
+    with pytest.raises(ValueError, match="placement"):
+        shm_array.create(name, 3, placement="moon")
 
 
 def test_stat(name):

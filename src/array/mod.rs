@@ -23,7 +23,7 @@ use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
 use crate::segment::birth::{Birth, Way};
-use crate::segment::create::{Blueprint, build};
+use crate::segment::create::{Blueprint, Unnamed, build};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::placement as made;
@@ -72,13 +72,13 @@ impl Array {
         let places = placement::candidates(options.placement, name, options.directory, options.unnamed)?;
         let plan = Plan::new(dtype, shape, options)?;
         let Some(name) = name.filter(|_| options.or_open) else {
-            return plan.build_in_one_of(&places, options);
+            return plan.build(&places, options, |_| Ok(()));
         };
         let flags = OpenFlags { untracked: options.untracked, readiness: options.readiness, ..Access::Write.into() };
         let deadline = Timeout::For(open::PATIENCE).deadline();
         loop {
             match Array::open_place(&where_it_is(name, &places)?, flags) {
-                Err(error) if error.is(Errno::ENOENT) => match plan.build_in_one_of(&places, options) {
+                Err(error) if error.is(Errno::ENOENT) => match plan.build(&places, options, |_| Ok(())) {
                     Err(error) if error.is(Errno::EEXIST) && !deadline.has_passed() => continue,
                     done => return done,
                 },
@@ -86,6 +86,19 @@ impl Array {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// As [`Array::create`], but `fill` writes the elements before the name appears: others find the whole array or
+    /// none, and who dies or fails on the way leaves nothing. EEXIST where the name is taken, even with `or_open`.
+    pub fn create_filled(
+        name: Option<&str>,
+        dtype: &str,
+        shape: &[u64],
+        options: &Options,
+        fill: impl FnOnce(&View) -> Result<()>,
+    ) -> Result<Array> {
+        let places = placement::candidates(options.placement, name, options.directory, options.unnamed)?;
+        Plan::new(dtype, shape, options)?.build(&places, options, fill)
     }
 
     /// Open by name.
@@ -171,6 +184,16 @@ impl Array {
             Contents::Ordinary(file) => {
                 let dtype = Dtype::parse(&file.front.descr).map_err(about)?;
                 let layout = ordinary_layout(file, &dtype).map_err(about)?;
+                if segment.access() == Access::Write {
+                    return Err(Error::os(
+                        Errno::EOPNOTSUPP,
+                        format!(
+                            "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or \
+                             SHM_ARRAY_COPY_ON_WRITE, or with SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a \
+                             shared array"
+                        ),
+                    ));
+                }
                 (dtype, Some(layout), String::new(), false)
             }
         };
@@ -214,12 +237,7 @@ impl Array {
     fn geometry(&self) -> Result<Geometry> {
         match &self.window {
             Some(window) => Ok(**window),
-            None => self.layout().map(|layout| Geometry {
-                offset: 0,
-                ndim: layout.ndim as usize,
-                shape: layout.shape,
-                strides: layout.strides,
-            }),
+            None => self.layout().map(|layout| Geometry::of(&layout)),
         }
     }
 
@@ -478,11 +496,22 @@ impl Plan {
         Ok(Plan { dtype, layout, front, capacity_bytes, slots, permissions })
     }
 
-    /// Build in the first place that has room.
-    fn build_in_one_of(&self, places: &[Place], options: &Options) -> Result<Array> {
+    /// Build in the first place that has room, fill, and publish.
+    fn build(&self, places: &[Place], options: &Options, fill: impl FnOnce(&View) -> Result<()>) -> Result<Array> {
+        let (segment, unnamed) = self.build_in_one_of(places, options)?;
+        let start = segment.start().wrapping_add(self.front.len());
+        let (itemsize, alignment) = (self.dtype.itemsize(), self.dtype.alignment());
+        let mut view = View::new(start, Geometry::of(&self.layout), itemsize, alignment);
+        view.writable = true;
+        fill(&view)?;
+        unnamed.publish(&segment)?;
+        Array::over(segment, options.untracked)
+    }
+
+    fn build_in_one_of(&self, places: &[Place], options: &Options) -> Result<(Segment, Unnamed)> {
         let mut failed: Option<Error> = None;
         for place in places {
-            let error = match self.build(place, options) {
+            let error = match self.build_in(place, options) {
                 Err(error) if placement::may_fit_elsewhere(&error) => error,
                 done => return done,
             };
@@ -494,7 +523,7 @@ impl Plan {
         Err(failed.unwrap_or_else(|| Error::invalid("there is no place to put the array")))
     }
 
-    fn build(&self, place: &Place, options: &Options) -> Result<Array> {
+    fn build_in(&self, place: &Place, options: &Options) -> Result<(Segment, Unnamed)> {
         let blueprint = Blueprint {
             kind: kind::ARRAY,
             front: &self.front,
@@ -512,9 +541,7 @@ impl Plan {
             origin: if options.way == Way::Lazy { origin::LAZY } else { 0 },
         };
         let birth = Birth { way: options.way, nodes: options.nodes };
-        let (segment, unnamed) = build(place, &blueprint, self.permissions, &birth, options.readiness)?;
-        unnamed.publish(&segment)?;
-        Array::over(segment, options.untracked)
+        build(place, &blueprint, self.permissions, &birth, options.readiness)
     }
 
     /// What exists must be what would have been made.

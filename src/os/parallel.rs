@@ -28,13 +28,15 @@ pub fn for_slices(len: usize, slice: usize, work: impl Fn(Range<usize>) -> Contr
     // One asks for the number of processors only where there is work for more than one.
     let helpers = if slices < 2 { 0 } else { processors().min(MOST).min(slices) - 1 };
     thread::scope(|scope| {
-        without_signals(|| {
-            for _ in 0..helpers {
-                if thread::Builder::new().name("shm_array".into()).spawn_scoped(scope, run).is_err() {
-                    break;
+        if helpers > 0 {
+            without_signals(|| {
+                for _ in 0..helpers {
+                    if thread::Builder::new().name("shm_array".into()).spawn_scoped(scope, run).is_err() {
+                        break;
+                    }
                 }
-            }
-        });
+            });
+        }
         run();
     });
 }

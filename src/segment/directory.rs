@@ -15,7 +15,7 @@ use crate::os::time;
 use super::Segment;
 use super::attachment::Identity;
 use super::examine::{Contents, Description, examine};
-use super::format::{Slot, lock_byte, origin};
+use super::format::{Slot, lock_bit, lock_byte, origin};
 use super::remove::remove_unused;
 
 /// One segment in a listing.
@@ -27,6 +27,8 @@ pub struct Entry {
     pub kind: u32,
     /// numpy's text for the type of the elements.
     pub dtype: String,
+    /// Name of an extension dtype, or empty.
+    pub tag: String,
     /// Bytes of one element.
     pub itemsize: u64,
     /// Bytes of the whole file.
@@ -49,6 +51,10 @@ pub struct Entry {
     pub lock_pid: u32,
     /// In a file of the directory that SHM_ARRAY_DIR names; else in /dev/shm.
     pub in_file: bool,
+    /// Somebody waits for the lock.
+    pub contended: bool,
+    /// A holder died while writing, and nobody has recovered since.
+    pub inconsistent: bool,
     /// Elements along each axis.
     pub shape: Vec<u64>,
 }
@@ -97,6 +103,7 @@ fn entry(place: Place, name: String) -> Option<Entry> {
         name,
         kind: header.kind,
         dtype: description.dtype.clone(),
+        tag: description.tag.clone(),
         itemsize: layout.itemsize,
         file_bytes: description.trailer.file_len,
         generation: description.generation,
@@ -108,6 +115,8 @@ fn entry(place: Place, name: String) -> Option<Entry> {
         attached: file_lock::is_locked(&fd, lock_byte::ATTACH).unwrap_or(false),
         lock_pid: lock_pid.unwrap_or(0),
         in_file: matches!(place, Place::Directory(_)),
+        contended: description.lock & lock_bit::WAITERS != 0,
+        inconsistent: description.lock & lock_bit::INCONSISTENT != 0,
         shape: layout.shape().to_vec(),
     })
 }

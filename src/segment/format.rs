@@ -52,6 +52,14 @@ pub mod lock_byte {
     pub const SLOT: i64 = ATTACH + 16;
 }
 
+/// Bits of the lock word, beside its owner's identity.
+pub mod lock_bit {
+    /// A holder died while writing, and nobody has recovered since.
+    pub const INCONSISTENT: u32 = 1 << 30;
+    /// Somebody sleeps until the lock is free.
+    pub const WAITERS: u32 = 1 << 31;
+}
+
 /// Plain numbers that may be read from any bytes.
 ///
 /// # Safety

@@ -81,15 +81,6 @@ fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, kind: u32, c
             ));
         }
     }
-    if let (Contents::Ordinary(_), Access::Write) = (&contents, access) {
-        return Err(Error::os(
-            Errno::EOPNOTSUPP,
-            format!(
-                "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or SHM_ARRAY_COPY_ON_WRITE, or with \
-                 SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a shared array"
-            ),
-        ));
-    }
     Segment::map(fd, facts.id, place, access, contents)
 }
 
