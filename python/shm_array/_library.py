@@ -181,6 +181,7 @@ class Entry(Structure):
         ("shape", c_uint64 * MAX_NDIM),
         ("kind", c_uint32),
         ("placement", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
