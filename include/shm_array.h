@@ -134,6 +134,9 @@ typedef struct shm_array_t shm_array_t;
 // A bug in this library, caught at the boundary.
 #define SHM_ARRAY_ERR_PANIC -90
 
+// Take the shared lock for a snapshot where writers leave no time for one without.
+#define SHM_ARRAY_SNAPSHOT_MAY_LOCK 1
+
 // A walk through all arrays, as they stood when it began.
 typedef struct shm_array_list_t shm_array_list_t;
 
@@ -492,6 +495,129 @@ int shm_array_unlink(const char *name);
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
 
+// Load one element.
+//
+// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's byte
+// order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative ones count
+// from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their sizeof, which
+// must be the element's: so one function serves all types, from any language, and a value of the wrong size is an error.
+// All are sequentially consistent, among all processes. They are no writes to the lock: generations and snapshots do not
+// know of them.
+//
+// Returns:
+//   0           `*out` is the element's value.
+//   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy file).
+//   EINVAL      no such index, `size` is not the element's, or NULL.
+//
+// Ownership: borrows. The array may be open for reading.
+// Since 0.1.
+int shm_array_atomic_load(const shm_array_t *array,
+                          size_t ndim,
+                          const int64_t *index,
+                          size_t size,
+                          void *out);
+
+// Store one element.
+//
+// Returns:
+//   EACCES  the array was opened with SHM_ARRAY_READ.
+//   and what shm_array_atomic_load() returns.
+//
+// Since 0.1.
+int shm_array_atomic_store(const shm_array_t *array,
+                           size_t ndim,
+                           const int64_t *index,
+                           size_t size,
+                           const void *value);
+
+// Replace one element, and learn what it was. `out_previous` may be NULL here and below.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_exchange(const shm_array_t *array,
+                              size_t ndim,
+                              const int64_t *index,
+                              size_t size,
+                              const void *value,
+                              void *out_previous);
+
+// Replace one element if it has exactly the bits of `*expected`.
+//
+// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared, so
+// that a NaN is equal to itself, and 0.0 is not -0.0.
+//
+// Returns what shm_array_atomic_store() returns, and 0 whether it was replaced or not. Since 0.1.
+int shm_array_atomic_compare_exchange(const shm_array_t *array,
+                                      size_t ndim,
+                                      const int64_t *index,
+                                      size_t size,
+                                      void *expected,
+                                      const void *desired,
+                                      int *out_exchanged);
+
+// Add to one element. Integers wrap round.
+//
+// With an operand of 1 on a counter of 8 bytes it hands out numbers, each to one caller alone.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_add(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Make one element the smaller one of itself and the operand.
+//
+// As numpy.fmin: a NaN is no number, and the other one is taken. Zeros of either sign are equal: the element stays.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_min(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Make one element the larger one of itself and the operand; NaN as in shm_array_atomic_fetch_min().
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_max(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Keep the bits of one element that the operand has too. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_and(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Set those bits of one element that the operand has. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_or(const shm_array_t *array,
+                              size_t ndim,
+                              const int64_t *index,
+                              size_t size,
+                              const void *operand,
+                              void *out_previous);
+
+// Turn those bits of one element over that the operand has. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_xor(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //
 // Returns:
@@ -752,6 +878,129 @@ int shm_array_unlink(const char *name);
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
 
+// Load one element.
+//
+// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's byte
+// order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative ones count
+// from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their sizeof, which
+// must be the element's: so one function serves all types, from any language, and a value of the wrong size is an error.
+// All are sequentially consistent, among all processes. They are no writes to the lock: generations and snapshots do not
+// know of them.
+//
+// Returns:
+//   0           `*out` is the element's value.
+//   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy file).
+//   EINVAL      no such index, `size` is not the element's, or NULL.
+//
+// Ownership: borrows. The array may be open for reading.
+// Since 0.1.
+int shm_array_atomic_load(const shm_array_t *array,
+                          size_t ndim,
+                          const int64_t *index,
+                          size_t size,
+                          void *out);
+
+// Store one element.
+//
+// Returns:
+//   EACCES  the array was opened with SHM_ARRAY_READ.
+//   and what shm_array_atomic_load() returns.
+//
+// Since 0.1.
+int shm_array_atomic_store(const shm_array_t *array,
+                           size_t ndim,
+                           const int64_t *index,
+                           size_t size,
+                           const void *value);
+
+// Replace one element, and learn what it was. `out_previous` may be NULL here and below.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_exchange(const shm_array_t *array,
+                              size_t ndim,
+                              const int64_t *index,
+                              size_t size,
+                              const void *value,
+                              void *out_previous);
+
+// Replace one element if it has exactly the bits of `*expected`.
+//
+// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared, so
+// that a NaN is equal to itself, and 0.0 is not -0.0.
+//
+// Returns what shm_array_atomic_store() returns, and 0 whether it was replaced or not. Since 0.1.
+int shm_array_atomic_compare_exchange(const shm_array_t *array,
+                                      size_t ndim,
+                                      const int64_t *index,
+                                      size_t size,
+                                      void *expected,
+                                      const void *desired,
+                                      int *out_exchanged);
+
+// Add to one element. Integers wrap round.
+//
+// With an operand of 1 on a counter of 8 bytes it hands out numbers, each to one caller alone.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_add(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Make one element the smaller one of itself and the operand.
+//
+// As numpy.fmin: a NaN is no number, and the other one is taken. Zeros of either sign are equal: the element stays.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_min(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Make one element the larger one of itself and the operand; NaN as in shm_array_atomic_fetch_min().
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_max(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Keep the bits of one element that the operand has too. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_and(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Set those bits of one element that the operand has. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_or(const shm_array_t *array,
+                              size_t ndim,
+                              const int64_t *index,
+                              size_t size,
+                              const void *operand,
+                              void *out_previous);
+
+// Turn those bits of one element over that the operand has. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_xor(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //
 // Returns:
@@ -811,6 +1060,41 @@ const char *shm_array_version(void);
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
 
+// Copy rows as they are at one moment, without holding any writer up.
+//
+// Copies `rows` rows (indices of the first axis; an array without dimensions has one) from `first_row` on into
+// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer changed
+// meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock is taken,
+// so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
+//
+// A writer is who holds the lock exclusively, or a range of it; who writes without the lock tears the copy. While
+// somebody writes all the time no copy comes about: two who write ranges in turns, so that one is always at it, are
+// enough. With SHM_ARRAY_SNAPSHOT_MAY_LOCK in `flags` the shared lock is then taken, within the same timeout.
+//
+// The handle that holds the lock exclusively copies at once. Memory that others fill is only waited for: the time for
+// the copy itself does not count. A negative timeout waits for ever; 0 tries once.
+//
+// Returns:
+//   0           `destination` and `*out_generation` are filled.
+//   EOWNERDEAD  they are filled, but a writer died, and nobody has called shm_array_recover() since: rows may be half
+//               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one: EAGAIN.)
+//   EAGAIN      writers left no time for it. `destination` may be filled with anything.
+//   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
+//   EINVAL      no such rows, not enough room, unknown flags, or NULL.
+//   and with SHM_ARRAY_SNAPSHOT_MAY_LOCK what shm_array_lock() returns, but for EBUSY and ETIMEDOUT.
+//
+// Ownership: borrows. `destination` is no part of the array.
+// Memory:    what was written before the unlock that ended that generation is in the copy.
+// Since 0.1.
+int shm_array_snapshot(const shm_array_t *array,
+                       uint64_t first_row,
+                       uint64_t rows,
+                       void *destination,
+                       size_t bytes,
+                       int64_t timeout_ns,
+                       uint32_t flags,
+                       uint64_t *out_generation);
+
 // A short text for a code that a function returned.
 //
 // Never NULL; static; do not free it. Since 0.1.
@@ -830,6 +1114,41 @@ const char *shm_array_version(void);
 //
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
+
+// Copy rows as they are at one moment, without holding any writer up.
+//
+// Copies `rows` rows (indices of the first axis; an array without dimensions has one) from `first_row` on into
+// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer changed
+// meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock is taken,
+// so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
+//
+// A writer is who holds the lock exclusively, or a range of it; who writes without the lock tears the copy. While
+// somebody writes all the time no copy comes about: two who write ranges in turns, so that one is always at it, are
+// enough. With SHM_ARRAY_SNAPSHOT_MAY_LOCK in `flags` the shared lock is then taken, within the same timeout.
+//
+// The handle that holds the lock exclusively copies at once. Memory that others fill is only waited for: the time for
+// the copy itself does not count. A negative timeout waits for ever; 0 tries once.
+//
+// Returns:
+//   0           `destination` and `*out_generation` are filled.
+//   EOWNERDEAD  they are filled, but a writer died, and nobody has called shm_array_recover() since: rows may be half
+//               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one: EAGAIN.)
+//   EAGAIN      writers left no time for it. `destination` may be filled with anything.
+//   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
+//   EINVAL      no such rows, not enough room, unknown flags, or NULL.
+//   and with SHM_ARRAY_SNAPSHOT_MAY_LOCK what shm_array_lock() returns, but for EBUSY and ETIMEDOUT.
+//
+// Ownership: borrows. `destination` is no part of the array.
+// Memory:    what was written before the unlock that ended that generation is in the copy.
+// Since 0.1.
+int shm_array_snapshot(const shm_array_t *array,
+                       uint64_t first_row,
+                       uint64_t rows,
+                       void *destination,
+                       size_t bytes,
+                       int64_t timeout_ns,
+                       uint32_t flags,
+                       uint64_t *out_generation);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,8 +1,10 @@
 //! The array: a typed, shaped, lockable window on a segment.
 
 pub mod dtype;
+pub mod elements;
 mod hold;
 pub mod options;
+pub mod snapshot;
 pub mod stat;
 pub mod view;
 
@@ -25,7 +27,7 @@ use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, k
 use crate::segment::{Access, Segment, npy, open, remove};
 use crate::sync::rwlock::{self, Acquired, Mode};
 
-use dtype::Dtype;
+use dtype::{Dtype, Number};
 use hold::Hold;
 use options::{OpenFlags, Options};
 use stat::Stat;
@@ -45,6 +47,8 @@ pub struct Array {
 struct Opened {
     segment: Segment,
     dtype: Dtype,
+    /// What atomic operations work on.
+    number: Option<Number>,
     /// Of an ordinary .npy file; a shared segment's can change.
     ordinary: Option<Layout>,
     texts: Texts,
@@ -170,7 +174,7 @@ impl Array {
             tag: text(dtype.tag()),
             metadata: (!metadata.is_empty()).then(|| text(&metadata)),
         };
-        let opened = Arc::new(Opened { segment, dtype, ordinary, texts });
+        let opened = Arc::new(Opened { number: dtype.number(), segment, dtype, ordinary, texts });
         let array = Array { opened, window: None, hold: Hold::default() };
         if front_stale && array.segment().access() == Access::Write && !untracked {
             array.finish_interrupted_resize();
@@ -209,14 +213,19 @@ impl Array {
         }
     }
 
+    /// From the file's start to the elements, in bytes.
+    fn data_offset(&self) -> u64 {
+        match self.segment().contents() {
+            Contents::Shared(description) => description.header.data_offset,
+            Contents::Ordinary(file) => file.front.data_offset,
+        }
+    }
+
     /// Where the elements lie, now: after another process's resize ask again.
     pub fn view(&self) -> Result<View> {
         let segment = self.segment();
-        let (data_offset, is_shared) = match segment.contents() {
-            Contents::Shared(description) => (description.header.data_offset, true),
-            Contents::Ordinary(file) => (file.front.data_offset, false),
-        };
-        let start = segment.start().wrapping_add(data_offset as usize);
+        let is_shared = matches!(segment.contents(), Contents::Shared(_));
+        let start = segment.start().wrapping_add(self.data_offset() as usize);
         let dtype = &self.opened.dtype;
         let mut view = View::new(start, self.geometry()?, dtype.itemsize(), dtype.alignment());
         view.writable = segment.access() != Access::Read;

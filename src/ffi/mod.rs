@@ -1,10 +1,12 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod atomic;
 pub mod list;
 pub mod object;
 pub mod records;
 pub mod report;
+pub mod snapshot;
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int};

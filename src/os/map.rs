@@ -44,6 +44,11 @@ impl Map {
         self.raw.as_mut_ptr()
     }
 
+    /// Bytes that are mapped.
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
     /// Keep this mapping out of every forked child.
     pub fn keep_from_children(&self) -> nix::Result<()> {
         self.raw.advise(Advice::DontFork).map_err(errno_of)

@@ -8,6 +8,7 @@ pub mod attachment;
 pub mod control;
 pub mod create;
 pub mod directory;
+pub mod elements;
 pub mod examine;
 pub mod format;
 pub mod literal;
