@@ -27,6 +27,9 @@
 // One handle on an opened array. Those made by shm_array_slice() share its mapping, which lives as long as any.
 typedef struct shm_array_t shm_array_t;
 
+// One handle on frames.
+typedef struct shm_frames_t shm_frames_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -222,6 +225,66 @@ typedef struct shm_array_stat_t {
   uint32_t pids[64];
 } shm_array_stat_t;
 
+// What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
+typedef struct shm_object_options_t {
+  // sizeof(shm_object_options_t).
+  size_t size;
+  // SHM_OBJECT_LAST_CLOSE, _OR_OPEN, _WAKES_READERS.
+  uint32_t flags;
+  // The file's mode bits, whatever the umask is; 0: 0600.
+  uint32_t permissions;
+  // How many processes can take part at the same time; 0: 256; at most 1023.
+  uint32_t slots;
+  // 0.
+  uint32_t reserved;
+} shm_object_options_t;
+
+// One frame.
+typedef struct shm_frame_t {
+  // sizeof(shm_frame_t), set by the caller.
+  size_t size;
+  // Where it lies, in C order and without gaps; NULL after shm_frames_copy_latest().
+  void *data;
+  // Bytes of one frame.
+  uint64_t bytes;
+  // The first frame is number 1; 0 while it is being filled.
+  uint64_t number;
+  // Frames between the last one that was had through this handle and this one; 0 for the first.
+  uint64_t missed;
+  // Which buffer it lies in: the index of the first axis of the .npy file.
+  uint32_t buffer;
+  // 0.
+  uint32_t reserved;
+} shm_frame_t;
+
+// What frames look like, and how things stand.
+typedef struct shm_frames_stat_t {
+  // sizeof(shm_frames_stat_t), set by the caller.
+  size_t size;
+  // numpy's type string or descr; borrowed from the handle.
+  const char *dtype;
+  // Bytes of one element.
+  uint64_t itemsize;
+  // Bytes of one frame.
+  uint64_t frame_bytes;
+  // Number of the latest frame; 0: none yet.
+  uint64_t latest;
+  // How many buffers there are.
+  uint32_t buffers;
+  // Buffers that living readers have pinned.
+  uint32_t pinned;
+  // Buffers that living writers fill.
+  uint32_t writing;
+  // How many processes can take part.
+  uint32_t slots;
+  // 0.
+  uint32_t reserved;
+  // Dimensions of a frame.
+  uint32_t ndim;
+  // Elements along each axis of a frame.
+  uint64_t shape[64];
+} shm_frames_stat_t;
+
 // One array in a listing.
 typedef struct shm_array_entry_t {
   // sizeof(shm_array_entry_t), set by the caller.
@@ -255,20 +318,6 @@ typedef struct shm_array_entry_t {
   // 0.
   uint32_t reserved;
 } shm_array_entry_t;
-
-// What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
-typedef struct shm_object_options_t {
-  // sizeof(shm_object_options_t).
-  size_t size;
-  // SHM_OBJECT_LAST_CLOSE, _OR_OPEN, _WAKES_READERS.
-  uint32_t flags;
-  // The file's mode bits, whatever the umask is; 0: 0600.
-  uint32_t permissions;
-  // How many processes can take part at the same time; 0: 256; at most 1023.
-  uint32_t slots;
-  // 0.
-  uint32_t reserved;
-} shm_object_options_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -617,6 +666,164 @@ int shm_array_atomic_fetch_xor(const shm_array_t *array,
                                size_t size,
                                const void *operand,
                                void *out_previous);
+
+// Create frames: `count` buffers (3 to 1024) of one dtype and shape, in which whole frames are published one after the
+// other. Open for writing.
+//
+// A writer takes a buffer that nobody looks at (shm_frames_begin_write()), fills it in place, and makes it the latest
+// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes, and
+// releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one more
+// (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a half-filled
+// buffer was never visible, and is used again, and so is what a dead reader had pinned.
+//
+// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The .npy
+// file is an array of all buffers, of shape (count, *shape).
+//
+// Returns:
+//   0       `*out` is open for writing.
+//   EEXIST  the name is taken (with SHM_OBJECT_OR_OPEN: by frames of another dtype, shape or count).
+//   EINVAL  a bad name, flag, count, shape or option, or NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_frames_create(const char *name,
+                      const char *dtype,
+                      size_t ndim,
+                      const uint64_t *shape,
+                      uint32_t count,
+                      const struct shm_object_options_t *options,
+                      shm_frames_t **out);
+
+// Open frames that exist: SHM_OBJECT_WRITE to publish and to pin, SHM_OBJECT_READ to copy and to wait.
+//
+// Returns what shm_array_open() returns. The caller closes `*out`. Since 0.1.
+int shm_frames_open(const char *name,
+                    uint32_t flags,
+                    shm_frames_t **out);
+
+// Open the frames that a descriptor stands for; `fd` stays the caller's.
+//
+// Returns what shm_array_open_fd() returns. The caller closes `*out`. Since 0.1.
+int shm_frames_open_fd(int fd,
+                       uint32_t flags,
+                       shm_frames_t **out);
+
+// A descriptor of the frames, for another process; the caller closes it.
+//
+// Returns what shm_array_fd() returns. Since 0.1.
+int shm_frames_fd(const shm_frames_t *frames,
+                  int *out_fd);
+
+// Take a buffer to fill: `out->data`, `out->bytes` long. It has whatever an older frame left in it.
+//
+// Never waits. Several buffers may be filled at the same time, by one handle or many.
+//
+// Returns:
+//   0       `*out` is the caller's to fill, and then to publish or to cancel.
+//   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it pinned.
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots.
+//   EINVAL  NULL, or `out->size` is no size.
+//
+// Ownership: the memory is valid until the handle is closed, and only written between this call and publish or cancel.
+// Fork:      a child cannot publish what its parent has begun.
+// Since 0.1.
+int shm_frames_begin_write(const shm_frames_t *frames,
+                           struct shm_frame_t *out);
+
+// Make a frame that was begun the latest one, and wake who waits for it. Only `frame->buffer` is looked at.
+//
+// `*out_number` becomes its number; `out_number` may be NULL. Frames get their numbers in the order of publication.
+//
+// Returns:
+//   EPERM   this handle is not filling that buffer.
+//   EINVAL  NULL.
+//
+// Memory: what was written to the frame before is seen by whoever acquires it.
+// Since 0.1.
+int shm_frames_publish(const shm_frames_t *frames,
+                       const struct shm_frame_t *frame,
+                       uint64_t *out_number);
+
+// Give a buffer that was begun back: nobody ever sees what is in it.
+//
+// Returns what shm_frames_publish() returns. Since 0.1.
+int shm_frames_cancel(const shm_frames_t *frames,
+                      const struct shm_frame_t *frame);
+
+// Pin the latest frame, and look at it where it lies. No copy.
+//
+// Waits for one whose number is higher than `newer_than`: 0 for any, the last one's number for the next. What was
+// published in between is skipped, and counted in `out->missed`. The frame stays as it is until it is released.
+//
+// Returns:
+//   0          `*out` is a complete frame.
+//   ETIMEDOUT  none was published in time (EAGAIN where the timeout was 0).
+//   EAGAIN     writers published so fast, all the time, that none could be pinned.
+//   EACCES     opened with SHM_OBJECT_READ, which cannot pin: shm_frames_copy_latest() copies.
+//   EUSERS     more processes take part than there are slots. EINVAL: NULL, or `out->size` is no size.
+//
+// Ownership: the memory is valid and unchanged until shm_frames_release(); it is not written to.
+// Fork:      a child cannot release what its parent has acquired, and must not look at it after that was released.
+// Since 0.1.
+int shm_frames_acquire(const shm_frames_t *frames,
+                       uint64_t newer_than,
+                       int64_t timeout_ns,
+                       struct shm_frame_t *out);
+
+// Let go of a frame that was acquired through this handle, once for each time. Only `frame->buffer` is looked at.
+//
+// Returns:
+//   EPERM   this handle has not pinned that buffer.
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_frames_release(const shm_frames_t *frames,
+                       const struct shm_frame_t *frame);
+
+// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it is.
+//
+// Waits as shm_frames_acquire() does. Works on handles that are open for reading too: they cannot keep writers from a
+// buffer, so a frame that was overwritten while it was copied is given up for a newer one.
+//
+// Returns:
+//   0          `destination` is one complete frame.
+//   ETIMEDOUT  none was published in time (EAGAIN where the timeout was 0).
+//   EAGAIN     each copy was overtaken: count - 1 frames are published faster than one is copied. `destination` may be
+//              filled with anything.
+//   EINVAL     not enough room, or NULL.
+//
+// Since 0.1.
+int shm_frames_copy_latest(const shm_frames_t *frames,
+                           uint64_t newer_than,
+                           void *destination,
+                           size_t bytes,
+                           int64_t timeout_ns,
+                           struct shm_frame_t *out);
+
+// What frames look like, and how things stand: for whoever opens them, for people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_frames_stat(const shm_frames_t *frames,
+                    struct shm_frames_stat_t *out);
+
+// The name, as shm_frames_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_frames_name(const shm_frames_t *frames);
+
+// Take the frames' name away. Who has them open keeps them.
+//
+// Returns what shm_array_unlink() returns. Since 0.1.
+int shm_frames_unlink(const char *name);
+
+// Close a handle: releases what it has acquired, and cancels what it has begun. NULL is fine.
+//
+// Since 0.1.
+void shm_frames_close(shm_frames_t *frames);
 
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //
@@ -1000,6 +1207,164 @@ int shm_array_atomic_fetch_xor(const shm_array_t *array,
                                size_t size,
                                const void *operand,
                                void *out_previous);
+
+// Create frames: `count` buffers (3 to 1024) of one dtype and shape, in which whole frames are published one after the
+// other. Open for writing.
+//
+// A writer takes a buffer that nobody looks at (shm_frames_begin_write()), fills it in place, and makes it the latest
+// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes, and
+// releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one more
+// (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a half-filled
+// buffer was never visible, and is used again, and so is what a dead reader had pinned.
+//
+// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The .npy
+// file is an array of all buffers, of shape (count, *shape).
+//
+// Returns:
+//   0       `*out` is open for writing.
+//   EEXIST  the name is taken (with SHM_OBJECT_OR_OPEN: by frames of another dtype, shape or count).
+//   EINVAL  a bad name, flag, count, shape or option, or NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_frames_create(const char *name,
+                      const char *dtype,
+                      size_t ndim,
+                      const uint64_t *shape,
+                      uint32_t count,
+                      const struct shm_object_options_t *options,
+                      shm_frames_t **out);
+
+// Open frames that exist: SHM_OBJECT_WRITE to publish and to pin, SHM_OBJECT_READ to copy and to wait.
+//
+// Returns what shm_array_open() returns. The caller closes `*out`. Since 0.1.
+int shm_frames_open(const char *name,
+                    uint32_t flags,
+                    shm_frames_t **out);
+
+// Open the frames that a descriptor stands for; `fd` stays the caller's.
+//
+// Returns what shm_array_open_fd() returns. The caller closes `*out`. Since 0.1.
+int shm_frames_open_fd(int fd,
+                       uint32_t flags,
+                       shm_frames_t **out);
+
+// A descriptor of the frames, for another process; the caller closes it.
+//
+// Returns what shm_array_fd() returns. Since 0.1.
+int shm_frames_fd(const shm_frames_t *frames,
+                  int *out_fd);
+
+// Take a buffer to fill: `out->data`, `out->bytes` long. It has whatever an older frame left in it.
+//
+// Never waits. Several buffers may be filled at the same time, by one handle or many.
+//
+// Returns:
+//   0       `*out` is the caller's to fill, and then to publish or to cancel.
+//   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it pinned.
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots.
+//   EINVAL  NULL, or `out->size` is no size.
+//
+// Ownership: the memory is valid until the handle is closed, and only written between this call and publish or cancel.
+// Fork:      a child cannot publish what its parent has begun.
+// Since 0.1.
+int shm_frames_begin_write(const shm_frames_t *frames,
+                           struct shm_frame_t *out);
+
+// Make a frame that was begun the latest one, and wake who waits for it. Only `frame->buffer` is looked at.
+//
+// `*out_number` becomes its number; `out_number` may be NULL. Frames get their numbers in the order of publication.
+//
+// Returns:
+//   EPERM   this handle is not filling that buffer.
+//   EINVAL  NULL.
+//
+// Memory: what was written to the frame before is seen by whoever acquires it.
+// Since 0.1.
+int shm_frames_publish(const shm_frames_t *frames,
+                       const struct shm_frame_t *frame,
+                       uint64_t *out_number);
+
+// Give a buffer that was begun back: nobody ever sees what is in it.
+//
+// Returns what shm_frames_publish() returns. Since 0.1.
+int shm_frames_cancel(const shm_frames_t *frames,
+                      const struct shm_frame_t *frame);
+
+// Pin the latest frame, and look at it where it lies. No copy.
+//
+// Waits for one whose number is higher than `newer_than`: 0 for any, the last one's number for the next. What was
+// published in between is skipped, and counted in `out->missed`. The frame stays as it is until it is released.
+//
+// Returns:
+//   0          `*out` is a complete frame.
+//   ETIMEDOUT  none was published in time (EAGAIN where the timeout was 0).
+//   EAGAIN     writers published so fast, all the time, that none could be pinned.
+//   EACCES     opened with SHM_OBJECT_READ, which cannot pin: shm_frames_copy_latest() copies.
+//   EUSERS     more processes take part than there are slots. EINVAL: NULL, or `out->size` is no size.
+//
+// Ownership: the memory is valid and unchanged until shm_frames_release(); it is not written to.
+// Fork:      a child cannot release what its parent has acquired, and must not look at it after that was released.
+// Since 0.1.
+int shm_frames_acquire(const shm_frames_t *frames,
+                       uint64_t newer_than,
+                       int64_t timeout_ns,
+                       struct shm_frame_t *out);
+
+// Let go of a frame that was acquired through this handle, once for each time. Only `frame->buffer` is looked at.
+//
+// Returns:
+//   EPERM   this handle has not pinned that buffer.
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_frames_release(const shm_frames_t *frames,
+                       const struct shm_frame_t *frame);
+
+// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it is.
+//
+// Waits as shm_frames_acquire() does. Works on handles that are open for reading too: they cannot keep writers from a
+// buffer, so a frame that was overwritten while it was copied is given up for a newer one.
+//
+// Returns:
+//   0          `destination` is one complete frame.
+//   ETIMEDOUT  none was published in time (EAGAIN where the timeout was 0).
+//   EAGAIN     each copy was overtaken: count - 1 frames are published faster than one is copied. `destination` may be
+//              filled with anything.
+//   EINVAL     not enough room, or NULL.
+//
+// Since 0.1.
+int shm_frames_copy_latest(const shm_frames_t *frames,
+                           uint64_t newer_than,
+                           void *destination,
+                           size_t bytes,
+                           int64_t timeout_ns,
+                           struct shm_frame_t *out);
+
+// What frames look like, and how things stand: for whoever opens them, for people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_frames_stat(const shm_frames_t *frames,
+                    struct shm_frames_stat_t *out);
+
+// The name, as shm_frames_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_frames_name(const shm_frames_t *frames);
+
+// Take the frames' name away. Who has them open keeps them.
+//
+// Returns what shm_array_unlink() returns. Since 0.1.
+int shm_frames_unlink(const char *name);
+
+// Close a handle: releases what it has acquired, and cancels what it has begun. NULL is fine.
+//
+// Since 0.1.
+void shm_frames_close(shm_frames_t *frames);
 
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //

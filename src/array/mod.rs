@@ -2,6 +2,7 @@
 
 pub mod dtype;
 pub mod elements;
+pub mod frames;
 mod hold;
 pub mod options;
 pub mod snapshot;

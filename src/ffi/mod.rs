@@ -2,6 +2,7 @@
 
 pub mod array;
 pub mod atomic;
+pub mod frames;
 pub mod list;
 pub mod object;
 pub mod records;

@@ -1,5 +1,6 @@
 //! What processes wait for, over any segment.
 
+pub mod buffers;
 pub mod mutex;
 pub mod patience;
 pub mod rwlock;
