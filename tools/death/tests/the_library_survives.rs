@@ -12,8 +12,10 @@ fn must_pass(arguments: &str) {
 /// One after the other: the watchdog of the harness wants the processors for itself.
 #[test]
 fn kills_stops_and_errors() {
-    must_pass("random lock --kills 300");
+    must_pass("random lock snapshot frames --kills 300");
+    must_pass("soak --seconds 3");
     must_pass("syscalls create open close unlink collect resize adopt lock");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
+    must_pass("steps frames/write frames/cancel frames/read --every 997");
     must_pass("steps lock/contended lock/behind-reader resize --every 997");
 }
