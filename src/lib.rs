@@ -26,12 +26,17 @@ mod os;
 mod segment;
 mod sync;
 
+pub use array::elements::Operation;
+pub use array::frames::{Frame, Frames, FramesStat};
 pub use array::options::{OpenFlags, Options};
+pub use array::snapshot::Snapshot;
 pub use array::stat::Stat;
 pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
 pub use error::{Code, Errno, Error, Result};
+pub use os::copy::Room;
 pub use os::time::Timeout;
 pub use segment::Access;
 pub use segment::directory::Entry;
+pub use segment::object::ObjectOptions;
 pub use sync::rwlock::{Acquired, Mode};
