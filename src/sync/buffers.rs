@@ -336,8 +336,12 @@ impl Buffers {
         let groups = self.object.state().readers.iter().take(self.slots.div_ceil(64)).enumerate();
         let slots = groups.flat_map(|(group, word)| {
             // SYNC: SeqCst against the bit and the pin in `pin`.
-            let bits = word.load(SeqCst);
-            (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| group * 64 + bit)
+            let mut bits = word.load(SeqCst);
+            std::iter::from_fn(move || {
+                let bit = bits.trailing_zeros() as usize;
+                bits &= bits.wrapping_sub(1);
+                (bit < 64).then_some(group * 64 + bit)
+            })
         });
         slots.filter(|slot| *slot < self.slots)
     }
