@@ -1,4 +1,4 @@
-//! What one handle holds of its array's lock.
+//! What one handle holds of its array's lock, or of a buffer of frames.
 //!
 //! A forked child has a copy of its parent's handles, and holds nothing through them: what is written here
 //! carries the epoch of the process that wrote it.
@@ -52,6 +52,22 @@ impl Hold {
         }
     }
 
+    /// Take back one hold of that mode, if there is one.
+    pub fn take_only(&self, mode: Mode) -> bool {
+        loop {
+            let (before, done) = self.exchange(|held| match (held, mode) {
+                (EXCLUSIVE, Mode::Exclusive) => Some(0),
+                (0 | EXCLUSIVE, _) | (_, Mode::Exclusive) => None,
+                (shared, Mode::Shared) => Some(shared - 1),
+            });
+            let has_one =
+                if mode == Mode::Exclusive { before == EXCLUSIVE } else { before != 0 && before != EXCLUSIVE };
+            if done || !has_one {
+                return done;
+            }
+        }
+    }
+
     /// Whether this handle holds the lock exclusively.
     pub fn is_exclusive(&self) -> bool {
         self.load() == EXCLUSIVE
@@ -78,8 +94,10 @@ mod tests {
         hold.add(Mode::Shared);
         hold.add(Mode::Shared);
         assert_eq!((hold.take(), hold.take(), hold.take()), (Some(Mode::Shared), Some(Mode::Shared), None));
+        hold.add(Mode::Shared);
+        assert!(!hold.take_only(Mode::Exclusive) && hold.take_only(Mode::Shared) && !hold.take_only(Mode::Shared));
         hold.add(Mode::Exclusive);
-        assert!(hold.is_exclusive());
+        assert!(hold.is_exclusive() && !hold.take_only(Mode::Shared));
         assert_eq!((hold.take(), hold.take()), (Some(Mode::Exclusive), None));
     }
 }

@@ -2,11 +2,14 @@
 
 mod bulk;
 pub mod dtype;
+pub mod elements;
+pub mod frames;
 mod growth;
 pub mod handover;
 mod hold;
 pub mod options;
 pub mod placement;
+pub mod snapshot;
 pub mod stat;
 pub mod view;
 
@@ -33,7 +36,7 @@ use crate::sync::generation::{self, Generation, Published};
 use crate::sync::notifier::Watches;
 use crate::sync::rwlock::{self, Acquired, Mode};
 
-use dtype::Dtype;
+use dtype::{Dtype, Number};
 use hold::Hold;
 use options::{OpenFlags, Options};
 use placement::Placement;
@@ -55,6 +58,8 @@ pub struct Array {
 struct Opened {
     segment: Segment,
     dtype: Dtype,
+    /// What atomic operations work on.
+    number: Option<Number>,
     /// Of an ordinary .npy file; a shared segment's can change.
     ordinary: Option<Layout>,
     texts: Texts,
@@ -216,7 +221,7 @@ impl Array {
             tag: text(dtype.tag()),
             metadata: (!metadata.is_empty()).then(|| text(&metadata)),
         };
-        let opened = Arc::new(Opened { segment, dtype, ordinary, texts });
+        let opened = Arc::new(Opened { number: dtype.number(), segment, dtype, ordinary, texts });
         let array = Array { watches: Watches::default(), opened, window: None, hold: Hold::default() };
         if front_stale && array.segment().access() == Access::Write && !untracked {
             array.finish_interrupted_resize();
@@ -250,14 +255,19 @@ impl Array {
         }
     }
 
+    /// From the file's start to the elements, in bytes.
+    fn data_offset(&self) -> u64 {
+        match self.segment().contents() {
+            Contents::Shared(description) => description.header.data_offset,
+            Contents::Ordinary(file) => file.front.data_offset,
+        }
+    }
+
     /// Where the elements lie, now: after another process's resize ask again.
     pub fn view(&self) -> Result<View> {
         let segment = self.segment();
-        let (data_offset, is_shared) = match segment.contents() {
-            Contents::Shared(description) => (description.header.data_offset, true),
-            Contents::Ordinary(file) => (file.front.data_offset, false),
-        };
-        let start = segment.start().wrapping_add(data_offset as usize);
+        let is_shared = matches!(segment.contents(), Contents::Shared(_));
+        let start = segment.start().wrapping_add(self.data_offset() as usize);
         let dtype = &self.opened.dtype;
         let mut view = View::new(start, self.geometry()?, dtype.itemsize(), dtype.alignment());
         view.writable = segment.access() != Access::Read;

@@ -429,17 +429,19 @@ pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i
         };
         match array.lock(mode, Timeout::from_ns(timeout_ns))? {
             Acquired::Clean => Ok(()),
-            Acquired::OwnerDied => Err(owner_died()),
+            Acquired::OwnerDied => Err(owner_died("the lock is held now")),
         }
     })
 }
 
 #[cold]
-fn owner_died() -> Error {
+pub(super) fn owner_died(what: &str) -> Error {
     Error::os(
         Errno::EOWNERDEAD,
-        "the lock is held now, but a holder died while writing: the elements may be half written; repair them under the \
-         exclusive lock, then call shm_array_recover()",
+        format!(
+            "{what}, but a holder died while writing: the elements may be half written; repair them under the exclusive \
+             lock, then call shm_array_recover()"
+        ),
     )
 }
 

@@ -13,5 +13,6 @@ pub mod memory;
 pub mod name;
 pub mod parallel;
 pub mod process;
+pub mod racing;
 pub mod thread;
 pub mod time;

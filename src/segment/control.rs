@@ -1,6 +1,6 @@
 //! The control block in memory: typed access to bytes that other processes change at the same time.
 
-use std::mem::size_of;
+use std::mem::{offset_of, size_of};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -27,6 +27,12 @@ unsafe impl Send for Control {}
 unsafe impl Sync for Control {}
 
 const RECORD_WORDS: usize = size_of::<Layout>() / size_of::<u64>();
+/// So often a record may change under its reader.
+const ATTEMPTS: usize = 1000;
+
+fn restless() -> Error {
+    Error::new(Code::Corrupt, "the layout changes faster than it can be read")
+}
 
 impl Control {
     /// Over a mapped control block.
@@ -92,7 +98,6 @@ impl Control {
 
     /// The valid layout record, checked, and the number of its edition.
     pub fn layout(&self) -> Result<(u32, Layout)> {
-        const ATTEMPTS: usize = 1000;
         let edition_word = &self.words().layout;
         for _ in 0..ATTEMPTS {
             // SYNC: pairs with the Release in `replace_layout`: the record is at least as new as its edition.
@@ -109,7 +114,24 @@ impl Control {
                 return layout.validate(self.capacity_bytes).map(|()| (edition, layout));
             }
         }
-        Err(Error::new(Code::Corrupt, "the layout changes faster than it can be read"))
+        Err(restless())
+    }
+
+    /// The length of one axis now, for who knows the rest of the layout. Compare it with the capacity: it is not checked.
+    #[inline]
+    pub fn length(&self, axis: usize) -> Result<u64> {
+        const FIRST: usize = offset_of!(Layout, shape) / size_of::<u64>();
+        let edition_word = &self.words().layout;
+        for _ in 0..ATTEMPTS {
+            // SYNC: as in `layout`.
+            let edition = edition_word.load(Ordering::Acquire);
+            let length = self.record(edition)[FIRST..][axis].load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            if edition_word.load(Ordering::Relaxed) == edition {
+                return Ok(length);
+            }
+        }
+        Err(restless())
     }
 
     /// Write the record that is not in use, then make it the valid one. The caller holds the exclusive lock and may

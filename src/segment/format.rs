@@ -347,7 +347,7 @@ const _: () = {
     assert!(size_of::<Words>() == 512);
     assert!(size_of::<Slot>() == 128 && offset_of!(Slot, shared) == 64);
     assert!(size_of::<Layout>() == 1152);
-    assert!(size_of::<Header>() == 704 && offset_of!(Header, placement) == 164);
+    assert!(size_of::<Header>() == 704 && offset_of!(Header, placement) == 184);
     assert!(size_of::<Trailer>() == 64 && offset_of!(Trailer, magic) == 56);
     assert!(offset_of!(Words, begun) == 16 && offset_of!(Words, readers) == 64);
     assert!(page::LAYOUTS as usize + 2 * size_of::<Layout>() <= page::HEADER as usize);

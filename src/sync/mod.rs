@@ -2,6 +2,7 @@
 
 pub mod barrier;
 pub mod bell;
+pub mod buffers;
 pub mod event;
 pub mod generation;
 pub mod holds;

@@ -73,7 +73,8 @@ pub enum Acquired {
 }
 
 impl Acquired {
-    fn from_word(word: u32) -> Acquired {
+    /// As the lock word has it.
+    pub fn from_word(word: u32) -> Acquired {
         if word & INCONSISTENT == 0 { Acquired::Clean } else { Acquired::OwnerDied }
     }
 }

@@ -6,11 +6,13 @@ use crate::subjects::library::Library;
 use crate::subjects::toy::{self, Toy};
 
 pub mod adopt;
+pub mod frames;
 pub mod life;
 pub mod lock;
 pub mod objects;
 pub mod pattern;
 pub mod resize;
+pub mod snapshot;
 
 /// All that can be played with one subject.
 pub struct Repertoire {
@@ -48,6 +50,9 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
 /// What the library can play beyond what every subject can. Queues and pipes will come here.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
+    repertoire.crowds.push(Box::new(snapshot::Snapshots));
+    repertoire.crowds.push(Box::new(frames::Publishing));
+    repertoire.operations.extend(frames::operations());
     repertoire.operations.push(Box::new(resize::Resize::Grow));
     repertoire.operations.push(Box::new(resize::Resize::Append));
     repertoire.operations.push(Box::new(resize::Resize::Trim));
