@@ -2,6 +2,7 @@
 //!
 //! Nothing above this floor names libc, nix or memmap2.
 
+pub mod atomic;
 pub mod file;
 pub mod file_lock;
 pub mod futex;

@@ -6,10 +6,9 @@
 //! table must be looked through, until one has done so to the end ([`Guard::repaired`]). A panic inside a critical
 //! section leaves the same mark as a death.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-
 use crate::error::{Errno, Error, Result};
+use crate::os::atomic::AtomicU32;
+use crate::os::atomic::Ordering::{Relaxed, SeqCst};
 use crate::os::futex::{self, Queue};
 use crate::segment::attachment::{Attachment, Identity};
 
