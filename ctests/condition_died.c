@@ -11,8 +11,10 @@ static pid_t waiter(const char *name, double wanted, const int ready[2], const i
         shm_array_t *mine = opened(name, SHM_ARRAY_WRITE);
         OK(shm_array_lock(mine, X, FOREVER));
         tell(ready);
-        while (doubles(mine)[0] < wanted)
-            OK(shm_array_condition_wait(mine, 5, FOREVER));
+        while (doubles(mine)[0] < wanted) {
+            int code = shm_array_condition_wait(mine, 5, FOREVER);
+            CHECK(code == 0 || code == EOWNERDEAD);
+        }
         tell(done);
         shm_array_close(mine);
         _exit(0);
