@@ -142,19 +142,22 @@ fn take(
     Ok((entry, acquired))
 }
 
-/// In the table no more: free what was left there, wake whose turn has come, and lower the counter.
+/// In the table no more: free what was left there, lower the counter, and wake whose turn has come.
 fn leave(attachment: &Attachment, rows: Rows, timeout: Timeout) -> Result<()> {
-    if let Ok(guard) = enter(attachment, &mut Patience::new(timeout)) {
-        tidy(table(attachment), rows, guard);
-    }
-    rwlock::leave_by_range(attachment)
+    let table = table(attachment);
+    let next = match enter(attachment, &mut Patience::new(timeout)) {
+        Ok(_guard) => {
+            table.settle();
+            table.next_ones(rows)
+        }
+        Err(_) => Vec::new(),
+    };
+    rwlock::leave_by_range(attachment)?;
+    wake(table, &next);
+    Ok(())
 }
 
-/// The end of a stay in the table that may have made way for others.
-fn tidy(table: Table, rows: Rows, guard: Guard) {
-    table.settle();
-    let next = table.next_ones(rows);
-    drop(guard);
+fn wake(table: Table, next: &[Entry]) {
     for entry in next {
         futex::wake(&table.record(entry.index).asleep, Queue::Writers, i32::MAX);
     }
@@ -199,7 +202,10 @@ impl<'a> Want<'a> {
                 Some(obstacle) => obstacle,
             };
             if asks && self.remove_dead(&obstacle)? {
-                tidy(self.table, Rows::ALL, guard);
+                self.table.settle();
+                let next = self.table.next_ones(Rows::ALL);
+                drop(guard);
+                wake(self.table, &next);
                 continue;
             }
             // What is slept on, and while it is what.

@@ -6,9 +6,11 @@ use crate::subjects::library::Library;
 use crate::subjects::toy::{self, Toy};
 
 pub mod adopt;
+pub mod condition;
 pub mod life;
 pub mod lock;
 pub mod pattern;
+pub mod range;
 pub mod resize;
 
 /// All that can be played with one subject.
@@ -47,6 +49,10 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
 /// What the library can play beyond what every subject can. Semaphores, events, queues and pipes will come here.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
+    repertoire.crowds.push(Box::new(range::Ranging));
+    repertoire.crowds.push(Box::new(condition::Trading));
+    repertoire.operations.extend(range::operations());
+    repertoire.operations.extend(condition::operations());
     repertoire.operations.push(Box::new(resize::Resize));
     repertoire.operations.push(Box::new(adopt::Adopt));
     repertoire
