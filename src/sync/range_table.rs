@@ -287,6 +287,15 @@ impl<'a> Table<'a> {
         true
     }
 
+    /// Where dirty records fill the table: no row is beyond doubt any more, and all records are free.
+    pub fn doubt_all_if_full(&self) {
+        if self.entries().filter(Entry::is_dirty).count() == self.len() {
+            // First the greater doubt, then without the lesser ones.
+            rwlock::doubt(self.words);
+            self.entries().for_each(|entry| self.record(entry.index).state.store(entry.state | LEFT, SeqCst));
+        }
+    }
+
     /// Nothing is dirty, and nobody has or wants anything: the caller is alone with the array.
     pub fn clear(&self) {
         for entry in self.used() {

@@ -15,6 +15,9 @@
 //!   it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it (EOWNERDEAD),
 //!   and whoever gets the whole array, until one with an exclusive range over those rows recovers them.
 //!
+//! Should dirty records ever fill the table, the whole array is marked in their place, as after the death of a writer of all
+//! of it: nobody can recover rows without a record of his own.
+//!
 //! Who is alone with the whole array finds no living record: every one of them has `ranged` raised.
 
 use crate::error::{Errno, Error, Result};
@@ -132,13 +135,12 @@ fn take(
     mode: Mode,
     patience: &mut Patience,
 ) -> Result<(Entry, Acquired)> {
-    let whole = rwlock::enter_by_range(attachment, handle, patience)?;
+    rwlock::enter_by_range(attachment, handle, patience)?;
     let me = attachment.identity()?;
     let mut want = Want { attachment, table: table(attachment), me, handle, rows, mode, entry: None };
-    let dirty = want.wait(patience)?;
+    let acquired = want.wait(patience)?;
     let entry = want.entry.take().expect("what is held has a record");
     std::mem::forget(want);
-    let acquired = if dirty.is_some() { Acquired::OwnerDied } else { whole };
     Ok((entry, acquired))
 }
 
@@ -186,8 +188,8 @@ enum Obstacle<'a> {
 }
 
 impl<'a> Want<'a> {
-    /// Until the rows are held: which of them, if any, the dead left half written.
-    fn wait(&mut self, patience: &mut Patience) -> Result<Option<Rows>> {
+    /// Until the rows are held.
+    fn wait(&mut self, patience: &mut Patience) -> Result<Acquired> {
         // Whether the one in the way lives is asked only when it is not gone at once: it costs a system call.
         let mut asks = false;
         loop {
@@ -197,7 +199,8 @@ impl<'a> Want<'a> {
                     let entry = self.entry.as_mut().expect("without a record there is no room");
                     self.table.hold(entry);
                     entry.state |= HELD;
-                    return Ok(self.table.dirty(self.rows));
+                    let whole = Acquired::from_word(self.attachment.words().lock.load(SeqCst));
+                    return Ok(if self.table.dirty(self.rows).is_some() { Acquired::OwnerDied } else { whole });
                 }
                 Some(obstacle) => obstacle,
             };
@@ -235,7 +238,16 @@ impl<'a> Want<'a> {
     /// In the table: what is in the way now. Makes the record, where there is room.
     fn obstacle(&mut self) -> Option<Obstacle<'a>> {
         if self.entry.is_none() {
-            self.entry = self.table.insert(self.me, self.handle, self.rows, self.mode);
+            let insert = || self.table.insert(self.me, self.handle, self.rows, self.mode);
+            self.entry = insert().or_else(|| {
+                // There may be records that were left, and that nobody has freed yet.
+                self.table.settle();
+                insert()
+            });
+            // What is left from here on is freed, and announced, by who comes into the table after us.
+            if self.entry.is_none() {
+                return Some(Obstacle::NoRoom);
+            }
             // Before the counters are looked at: see `rwlock`.
             self.table.settle();
         }
@@ -268,15 +280,14 @@ impl<'a> Want<'a> {
                 Ok(dead)
             }
             Obstacle::NoRoom => {
-                let mut any = false;
                 for entry in self.table.entries() {
                     if is_dead(entry.owner)? {
                         self.table.bury(&entry);
-                        any = true;
                     }
                 }
+                self.table.doubt_all_if_full();
                 self.table.settle();
-                Ok(any && self.table.has_room())
+                Ok(self.table.has_room())
             }
         }
     }

@@ -79,7 +79,7 @@ pub enum Acquired {
 }
 
 impl Acquired {
-    fn from_word(word: u32) -> Acquired {
+    pub(super) fn from_word(word: u32) -> Acquired {
         if word & INCONSISTENT == 0 { Acquired::Clean } else { Acquired::OwnerDied }
     }
 }
@@ -143,6 +143,11 @@ fn unlock_exclusive(words: &Words) {
     end_writes_but(words, 0);
     words.writer.store(0, Relaxed);
     disown(words);
+}
+
+/// Tell everybody from now on that elements may be half written, until somebody recovers the whole array.
+pub(super) fn doubt(words: &Words) {
+    words.lock.fetch_or(INCONSISTENT, SeqCst);
 }
 
 /// A write begins. The caller is alone with the array, or in the table of ranges.
@@ -277,13 +282,12 @@ pub(super) fn first_reader(attachment: &Attachment, holds: Holds) -> Option<Read
             let index = group * 64 + bits.trailing_zeros() as usize;
             bits &= bits - 1;
             let Some(slot) = control.slot(index) else { continue };
-            for counter in [&slot.shared, &slot.ranged] {
+            // In this order: who comes in turn raises `shared` while `ranged` is still raised.
+            let counters = [&slot.ranged, &slot.shared];
+            for counter in if holds == Holds::Any { &counters[..] } else { &counters[1..] } {
                 let seen = counter.load(SeqCst);
                 if seen as u32 != 0 {
                     return Some(Reader { index, counter, seen });
-                }
-                if holds == Holds::Whole {
-                    break;
                 }
             }
         }
@@ -341,29 +345,29 @@ fn share_in_turn(attachment: &Attachment, me: Identity, counter: &AtomicU64, tim
     ranges::share_all(attachment, &mut patience)
 }
 
-/// Keep those out who want the whole array alone, for the sake of a range. How the whole array was found.
+/// Keep those out who want the whole array alone, for the sake of a range.
 #[inline]
-pub(super) fn enter_by_range(attachment: &Attachment, handle: u64, patience: &mut Patience) -> Result<Acquired> {
+pub(super) fn enter_by_range(attachment: &Attachment, handle: u64, patience: &mut Patience) -> Result<()> {
     let me = attachment.identity()?;
     let slot = attachment.own_slot()?;
     attachment.remember_reader(me.slot().unwrap_or_default());
-    if let Some(acquired) = raise(attachment.words(), &slot.ranged) {
-        return Ok(acquired);
+    match raise(attachment.words(), &slot.ranged) {
+        Some(_) => Ok(()),
+        None => enter_beside_owner(attachment, me, handle, patience),
     }
-    enter_beside_owner(attachment, me, handle, patience)
 }
 
 /// An owner waits, or writes. Who holds a range through the same handle is one whom it waits for: that one must go on.
 #[cold]
-fn enter_beside_owner(attachment: &Attachment, me: Identity, handle: u64, patience: &mut Patience) -> Result<Acquired> {
+fn enter_beside_owner(attachment: &Attachment, me: Identity, handle: u64, patience: &mut Patience) -> Result<()> {
     let (words, slot) = (attachment.words(), attachment.own_slot()?);
     // First raised, then looked: while the range is still held the owner cannot have passed.
     slot.ranged.fetch_add(1, SeqCst);
     if ranges::holds_any(attachment, me, handle) {
-        return Ok(Acquired::from_word(words.lock.load(SeqCst)));
+        return Ok(());
     }
     lower(words, &slot.ranged);
-    wait_to_share(attachment, me, &slot.ranged, patience)
+    wait_to_share(attachment, me, &slot.ranged, patience).map(drop)
 }
 
 /// The range is not held any more, nor wanted.
