@@ -127,7 +127,7 @@ impl Operation for Section {
         world.at(READY);
         world.begin();
         world.stage(LOCKING);
-        let mut code = plan.lock(&array, if plan.gives_up { 1_000_000 } else { LIMIT_NS });
+        let mut code = plan.lock(&array, if plan.gives_up { 1_000_000 } else { 10 * LIMIT_NS });
         if plan.gives_up && code == libc::ETIMEDOUT {
             world.stage(REFUSED);
             code = 0;
