@@ -90,6 +90,9 @@ typedef struct shm_frames_t shm_frames_t;
 // Lock mode: together with others who only read.
 #define SHM_ARRAY_SHARED 2
 
+// Conditions of an array, numbered from 0.
+#define SHM_ARRAY_CONDITIONS 16
+
 // The last axis is the fastest, without gaps.
 #define SHM_ARRAY_VIEW_C_CONTIGUOUS 1
 
@@ -673,7 +676,7 @@ int shm_array_lock(const shm_array_t *array,
 // Since 0.1.
 int shm_array_unlock(const shm_array_t *array);
 
-// Declare the elements repaired after EOWNERDEAD; the lock stays held.
+// Declare the elements repaired after EOWNERDEAD, ranges included; the lock stays held.
 //
 // Returns:
 //   EPERM   this handle does not hold the lock exclusively.
@@ -681,6 +684,92 @@ int shm_array_unlock(const shm_array_t *array);
 //
 // Since 0.1.
 int shm_array_recover(const shm_array_t *array);
+
+// Lock a range of rows, waiting at most `timeout_ns` nanoseconds.
+//
+// Exclusive ranges exclude all that overlap them, shared ones do not exclude each other, and ranges apart run side by
+// side; overlapping ones are served in the order in which they came. A row is one index of the growing axis (the first
+// in C order, the last in Fortran order) of the whole array, whatever part of it the handle shows; rows behind the
+// present end, within the capacity, may be locked too. An array without dimensions has one row. The whole array's lock
+// and ranges know each other: its exclusive holder excludes all ranges, its shared holders exclude exclusive ranges.
+//
+// Returns:
+//   0           the caller holds the range.
+//   EOWNERDEAD  the caller holds the range, and a holder of rows in it, or of the whole array, died while writing.
+//               Repair them, then call shm_array_recover_range() (for the whole array: lock it, shm_array_recover());
+//               until then everybody who locks such rows is told, and nobody else.
+//   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0), or no room in the table of ranges: it has as many
+//               records as the array has slots.
+//   EINVAL      `array` is NULL, `mode` is unknown, `rows` is 0, or the range ends behind the capacity.
+//   and EACCES, EUSERS, EOPNOTSUPP as shm_array_lock().
+//
+// Ownership: borrows `array`. Pair each 0 or EOWNERDEAD with one shm_array_unlock_range() of the same rows.
+// Threads:   any thread may call, and any thread may unlock through the same handle, which may hold many ranges. Who
+//            locks rows that this process holds already waits, like anybody else.
+// Fork:      a child holds none of its parent's ranges.
+// Memory:    what was written before an unlock is visible after the next lock of those rows, in any process.
+// Since 0.1.
+int shm_array_lock_range(const shm_array_t *array,
+                         uint64_t first_row,
+                         uint64_t rows,
+                         uint32_t mode,
+                         int64_t timeout_ns);
+
+// Release a range, as it was locked.
+//
+// Returns:
+//   EPERM   this handle holds no range of just these rows (another one may; a forked child never does).
+//   EINVAL  `array` is NULL, or these can be no rows of it.
+//
+// Since 0.1.
+int shm_array_unlock_range(const shm_array_t *array,
+                           uint64_t first_row,
+                           uint64_t rows);
+
+// Declare rows repaired after EOWNERDEAD; the range stays held.
+//
+// Returns:
+//   EPERM   this handle holds no exclusive range that contains these rows.
+//   ENOSPC  they lie within a dead holder's rows, and the table of ranges has no room for both that remain.
+//   EINVAL  `array` is NULL, or these can be no rows of it.
+//
+// Since 0.1.
+int shm_array_recover_range(const shm_array_t *array,
+                            uint64_t first_row,
+                            uint64_t rows);
+
+// Give the exclusive lock back, sleep until the condition is notified, and take the lock again.
+//
+// `condition` is a number below SHM_ARRAY_CONDITIONS, whose meaning its users agree on. A waiter may also wake without
+// having been meant: look at what you wait for, and wait again, in a loop. A negative timeout waits for ever.
+//
+// Returns:
+//   0           notified, or awake for no reason; the lock is held.
+//   EOWNERDEAD  the lock is held, and a holder died while writing: see shm_array_lock(). Waiters learn of a death within
+//               some 20 ms, though nobody notifies them.
+//   ETIMEDOUT   not notified in time; the lock is held.
+//   ENOLCK      the time is up, and others kept the lock for 20 ms beyond it: it is NOT held.
+//   EPERM       this handle does not hold the lock exclusively.
+//   EINVAL      `array` is NULL, or there is no such condition.
+//
+// Threads:   as shm_array_lock(); while it sleeps, other threads may lock through the same handle.
+// Since 0.1.
+int shm_array_condition_wait(const shm_array_t *array,
+                             uint32_t condition,
+                             int64_t timeout_ns);
+
+// Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
+//
+// Change what they wait for under the exclusive lock; notify while holding it, or afterwards.
+//
+// Returns:
+//   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.
+//   and EACCES, EOPNOTSUPP as shm_array_lock().
+//
+// Since 0.1.
+int shm_array_condition_notify(const shm_array_t *array,
+                               uint32_t condition,
+                               uint32_t count);
 
 // Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
 //

@@ -69,6 +69,7 @@ ERR_VERSION = -30
 ERR_DTYPE = -40
 ERR_PANIC = -90
 MAX_NDIM = 64
+CONDITIONS = 16
 NONE = -(2**63)
 
 
@@ -232,6 +233,11 @@ FUNCTIONS = {
     "shm_array_lock": (c_int, Handle, c_uint32, c_int64),
     "shm_array_unlock": (c_int, Handle),
     "shm_array_recover": (c_int, Handle),
+    "shm_array_lock_range": (c_int, Handle, c_uint64, c_uint64, c_uint32, c_int64),
+    "shm_array_unlock_range": (c_int, Handle, c_uint64, c_uint64),
+    "shm_array_recover_range": (c_int, Handle, c_uint64, c_uint64),
+    "shm_array_condition_wait": (c_int, Handle, c_uint32, c_int64),
+    "shm_array_condition_notify": (c_int, Handle, c_uint32, c_uint32),
     "shm_array_resize": (c_int, Handle, c_uint64),
     "shm_array_generation": (c_int, Handle, POINTER(c_uint64)),
     "shm_array_snapshot": (

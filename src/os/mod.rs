@@ -2,6 +2,7 @@
 //!
 //! Nothing above this floor names libc, nix or memmap2.
 
+pub mod atomic;
 pub mod cgroup;
 pub mod copy;
 pub mod event_fd;

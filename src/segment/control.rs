@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::error::{Code, Error, Result};
 
-use super::format::{Header, Layout, PAGE, Record, Slot, Words, page};
+use super::format::{Header, Layout, PAGE, Range, Record, Slot, Words, page};
 
 /// A mapped control block. Whoever holds one keeps its mapping.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Control {
     len: usize,
     slots_offset: usize,
     slots: usize,
+    ranges_offset: usize,
+    ranges: usize,
     state_offset: usize,
     state_len: usize,
     capacity_bytes: u64,
@@ -47,6 +49,8 @@ impl Control {
             len,
             slots_offset: header.slots_offset as usize,
             slots: header.slots as usize,
+            ranges_offset: header.ranges_offset as usize,
+            ranges: header.ranges as usize,
             state_offset: header.state_offset as usize,
             state_len: header.state_len as usize,
             capacity_bytes: header.capacity_bytes,
@@ -81,6 +85,12 @@ impl Control {
         // SAFETY: the table was checked to lie within the block, at a multiple of 128; it is made of atomics only.
         (index < self.slots)
             .then(|| unsafe { &*self.start.as_ptr().add(self.slots_offset + index * size_of::<Slot>()).cast::<Slot>() })
+    }
+
+    /// The table of range locks.
+    pub fn ranges(&self) -> &[Range] {
+        // SAFETY: the table was checked to lie within the block, at a multiple of 64; it is made of atomics only.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().add(self.ranges_offset).cast(), self.ranges) }
     }
 
     /// Where an object's own state begins, and its length in bytes; aligned to [`super::format::STATE_ALIGNMENT`].

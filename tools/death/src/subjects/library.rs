@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
@@ -83,6 +84,11 @@ unsafe extern "C" {
     fn shm_array_lock(array: *const Handle, mode: u32, timeout_ns: i64) -> c_int;
     fn shm_array_unlock(array: *const Handle) -> c_int;
     fn shm_array_recover(array: *const Handle) -> c_int;
+    fn shm_array_lock_range(array: *const Handle, first: u64, rows: u64, mode: u32, timeout_ns: i64) -> c_int;
+    fn shm_array_unlock_range(array: *const Handle, first: u64, rows: u64) -> c_int;
+    fn shm_array_recover_range(array: *const Handle, first: u64, rows: u64) -> c_int;
+    fn shm_array_condition_wait(array: *const Handle, condition: u32, timeout_ns: i64) -> c_int;
+    fn shm_array_condition_notify(array: *const Handle, condition: u32, count: u32) -> c_int;
     fn shm_array_resize(array: *const Handle, length: u64) -> c_int;
     fn shm_array_append(array: *const Handle, rows: u64, source: *const c_void, bytes: usize) -> c_int;
     fn shm_array_trim(array: *const Handle) -> c_int;
@@ -220,6 +226,36 @@ impl Library {
         checked(unsafe { shm_array_last_publish(self.handle, &mut last) }).map(|()| last)
     }
 
+    /// As `lock`, for some rows: in one dimension an element is a row.
+    pub fn lock_range(&self, rows: &Range<u64>, hold: Hold, timeout_ns: i64) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_lock_range(self.handle, rows.start, length(rows), mode(hold), timeout_ns) })
+    }
+
+    /// 0 or a code.
+    pub fn unlock_range(&self, rows: &Range<u64>) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_unlock_range(self.handle, rows.start, length(rows)) })
+    }
+
+    /// 0 or a code.
+    pub fn recover_range(&self, rows: &Range<u64>) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_recover_range(self.handle, rows.start, length(rows)) })
+    }
+
+    /// 0, EOWNERDEAD, ETIMEDOUT (all held), ENOLCK or another code (not held).
+    pub fn wait_for(&self, condition: u32, timeout_ns: i64) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_condition_wait(self.handle, condition, timeout_ns) })
+    }
+
+    /// 0 or a code.
+    pub fn notify(&self, condition: u32, count: u32) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_condition_notify(self.handle, condition, count) })
+    }
+
     /// 0 or a code.
     pub fn resize(&self, length: u64) -> i32 {
         // SAFETY: the handle is open.
@@ -239,6 +275,14 @@ impl Library {
         // SAFETY: the handle is open.
         judged(unsafe { shm_array_trim(self.handle) })
     }
+}
+
+fn mode(hold: Hold) -> u32 {
+    if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED }
+}
+
+fn length(rows: &Range<u64>) -> u64 {
+    rows.end - rows.start
 }
 
 fn options(life: Life, flags: u32, slots: u32) -> Options {
@@ -279,9 +323,8 @@ impl Subject for Library {
     }
 
     fn lock(&self, hold: Hold, timeout_ns: i64) -> i32 {
-        let mode = if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED };
         // SAFETY: the handle is open.
-        judged(unsafe { shm_array_lock(self.handle, mode, timeout_ns) })
+        judged(unsafe { shm_array_lock(self.handle, mode(hold), timeout_ns) })
     }
 
     fn unlock(&self) -> i32 {
