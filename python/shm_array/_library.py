@@ -24,11 +24,34 @@ WRITE = 2
 COPY_ON_WRITE = 4
 UNTRACKED = 8
 ADOPT = 16
+POPULATE = 32
+MLOCK = 64
 # create flags
 FORTRAN = 256
 LAST_CLOSE = 512
 OR_OPEN = 1024
-WAKES_READERS = 2048
+LAZY = 2048
+RESERVE = 4096
+UNNAMED = 8192
+WAKES_READERS = 16384
+# placements
+PLACE_AUTO = 0
+PLACE_SHM = 1
+PLACE_FILE = 2
+PLACE_MEMFD = 3
+# advice
+ADVICE_NORMAL = 0
+ADVICE_SEQUENTIAL = 1
+ADVICE_RANDOM = 2
+ADVICE_WILL_NEED = 3
+ADVICE_DONE_WITH = 4
+# ways of writing to disk
+SYNC_START = 1
+SYNC_WAIT = 2
+# policies for machines with several memory nodes
+NUMA_BIND = 1
+NUMA_INTERLEAVE = 2
+NUMA_LOCAL = 3
 # lock modes
 EXCLUSIVE = 1
 SHARED = 2
@@ -81,6 +104,10 @@ class Options(Structure):
         ("reserved", c_uint32),
         ("metadata", c_char_p),
         ("dtype_tag", c_char_p),
+        ("directory", c_char_p),
+        ("placement", c_uint32),
+        ("numa", c_uint32),
+        ("numa_nodes", c_uint64),
     ]
 
 
@@ -116,8 +143,9 @@ class Stat(Structure):
         ("lock_pid", c_uint32),
         ("inconsistent", c_uint32),
         ("attached", c_uint32),
-        ("reserved", c_uint32),
+        ("placement", c_uint32),
         ("pids", c_uint32 * 64),
+        ("allocated_bytes", c_uint64),
         ("published_ns", c_int64),
         ("published_age_ns", c_uint64),
         ("publisher_pid", c_uint32),
@@ -152,6 +180,18 @@ class Entry(Structure):
         ("ndim", c_uint32),
         ("shape", c_uint64 * MAX_NDIM),
         ("kind", c_uint32),
+        ("placement", c_uint32),
+    ]
+
+
+class Identity(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_uint8 * 16),
+        ("device", c_uint64),
+        ("inode", c_uint64),
+        ("data_offset", c_uint64),
+        ("flags", c_uint32),
         ("reserved", c_uint32),
     ]
 
@@ -195,11 +235,20 @@ FUNCTIONS = {
     "shm_array_wait": (c_int, Handle, c_uint64, c_int64, POINTER(c_uint64)),
     "shm_array_last_publish": (c_int, Handle, POINTER(Publish)),
     "shm_array_notify_fd": (c_int, Handle, c_uint64, POINTER(c_int)),
+    "shm_array_append": (c_int, Handle, c_uint64, c_void_p, c_size_t),
+    "shm_array_trim": (c_int, Handle),
+    "shm_array_copy_in": (c_int, Handle, c_uint64, c_void_p, c_size_t),
+    "shm_array_advise": (c_int, Handle, c_uint32, c_uint64, c_uint64),
+    "shm_array_sync": (c_int, Handle, c_uint32, c_uint64, c_uint64),
+    "shm_array_placement": (c_uint32, Handle),
     "shm_array_name": (c_char_p, Handle),
     "shm_array_metadata": (c_char_p, Handle),
     "shm_array_close": (None, Handle),
     "shm_array_unlink": (c_int, c_char_p),
     "shm_array_funlink": (c_int, Handle),
+    "shm_array_identity": (c_int, Handle, POINTER(Identity)),
+    "shm_array_lease": (c_int, Handle, c_int64),
+    "shm_array_arrived": (c_int, Handle),
     "shm_array_list": (c_int, POINTER(ListHandle)),
     "shm_array_list_next": (c_int, ListHandle, POINTER(Entry)),
     "shm_array_list_close": (None, ListHandle),

@@ -7,12 +7,13 @@ two live and end together.
 import collections
 import ctypes
 import errno
+import io
 import json
 import os
 
 import numpy as np
 
-from . import _dtype, _library
+from . import _dtype, _interchange, _library
 from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
 from ._library import check, library
 from ._lock import acquire
@@ -21,6 +22,14 @@ from ._opened import Opened, opened_of, still_open
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
 _ORDER_FLAGS = {"C": 0, "F": _library.FORTRAN}
 _LIFETIME_FLAGS = {"until-unlinked": 0, "last-close": _library.LAST_CLOSE}
+_MEMORY_FLAGS = {"ready": 0, "reserve": _library.RESERVE, "lazy": _library.LAZY}
+_PLACEMENTS = {
+    "auto": _library.PLACE_AUTO,
+    "shm": _library.PLACE_SHM,
+    "file": _library.PLACE_FILE,
+    "memfd": _library.PLACE_MEMFD,
+}
+_PLACEMENT_NAMES = {number: name for name, number in _PLACEMENTS.items()}
 _LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
 
 
@@ -79,6 +88,10 @@ def create(
     slots=None,
     untracked=False,
     exist_ok=False,
+    placement="auto",
+    directory=None,
+    unnamed=False,
+    memory="ready",
 ):
     """Make a shared array, and return it, writable.
 
@@ -95,6 +108,11 @@ def create(
     permissions  mode bits of the file
     slots        how many processes can lock at the same time (None: 256; at most 1023)
     untracked    keep no file descriptor and allow no lock, for users with tens of thousands of arrays
+    placement    "shm", "file" or "memfd", or "auto": /dev/shm if it fits there; else, with unnamed=True, memory without
+                 the name; else a file in `directory`, if there is one. Array.placement tells which it became
+    directory    where files go, an absolute path; None: what the environment variable SHM_ARRAY_DIR says
+    memory       "ready": there at once, in huge pages where the kernel can; "reserve": there, but cleared when it is
+                 touched; "lazy": not reserved, for sparse data: a touch when memory has run out ends the process
     exist_ok     open the array that is there already, if it has the same dtype, shape and order
 
     Raises FileExistsError, DtypeError, ArgumentError, MemoryError or OSError (ENOSPC and the like, with the figures).
@@ -113,13 +131,17 @@ def create(
         size=ctypes.sizeof(_library.Options),
         flags=one_of("order", order, _ORDER_FLAGS)
         | one_of("lifetime", lifetime, _LIFETIME_FLAGS)
+        | one_of("memory", memory, _MEMORY_FLAGS)
         | (_library.UNTRACKED if untracked else 0)
+        | (_library.UNNAMED if unnamed else 0)
         | (_library.OR_OPEN if exist_ok else 0),
         permissions=whole("permissions", permissions, 32),
         capacity=whole("capacity", capacity or 0),
         slots=whole("slots", slots or 0, 32),
         metadata=None if metadata is None else json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode(),
         dtype_tag=tag.encode() or None,
+        directory=None if directory is None else os.fsencode(directory),
+        placement=one_of("placement", placement, _PLACEMENTS),
     )
     lengths = (ctypes.c_uint64 * len(shape))(*shape)
     handle = _library.Handle()
@@ -127,11 +149,11 @@ def create(
         library.shm_array_create(as_name(name), text.encode(), len(shape), lengths, options, ctypes.byref(handle)),
         name,
     )
-    array = Array._over(handle)
+    array = Array._over(handle, untracked)
     if fill is not None:
         try:
             with array.lock():
-                array[...] = fill
+                _fill(array, fill)
         except BaseException:
             array.unlink()
             raise
@@ -160,14 +182,14 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
         segment = (ctypes.c_uint8 * 16)(*id)
         code = library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle))
     check(code, name)
-    return Array._over(handle)
+    return Array._over(handle, untracked)
 
 
 def open_fd(fd, mode="r", *, untracked=False, adopt=False):
     """Open the array behind a file descriptor, which stays the caller's: one inherited, or received over a socket."""
     handle = _library.Handle()
     check(library.shm_array_open_fd(fd, _open_flags(mode, untracked, adopt), ctypes.byref(handle)))
-    return Array._over(handle)
+    return Array._over(handle, untracked)
 
 
 def unlink(name):
@@ -231,12 +253,12 @@ class Array(np.ndarray):
         raise TypeError("an Array is made by shm_array.create(), or opened by shm_array.open()")
 
     @classmethod
-    def _over(cls, handle):
+    def _over(cls, handle, untracked=False):
         """The Array of what a handle has open."""
         view = _library.View(size=ctypes.sizeof(_library.View))
         check(library.shm_array_view(handle, ctypes.byref(view)))
         dtype = _dtype.from_text(view.dtype.decode(), view.dtype_tag.decode())
-        memory = np.asarray(Opened(handle, view))
+        memory = Opened(handle, view, untracked).memory()
         shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
         return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides)
 
@@ -246,6 +268,11 @@ class Array(np.ndarray):
     def name(self):
         """The name it was made or opened by, "" for one that has none."""
         return opened_of(self).name
+
+    @property
+    def placement(self):
+        """Where the elements live: "shm", "file" or "memfd"."""
+        return _PLACEMENT_NAMES[library.shm_array_placement(still_open(self).handle)]
 
     @property
     def metadata(self):
@@ -283,6 +310,34 @@ class Array(np.ndarray):
     def fileno(self):
         """A file descriptor of the array, for subprocess's pass_fds or for a socket; valid until close()."""
         return still_open(self).fileno()
+
+    def flush(self):
+        """Write what has changed to the disk, for an array in a file; memory needs none. Returns when it is there."""
+        os.fsync(still_open(self).fileno())
+
+    # --- for others
+
+    def memmap(self):
+        """The same elements as a numpy.memmap, in a mapping of its own, for code that insists on that type.
+
+        Raises ValueError for an array of mode "c", whose private changes no other mapping has.
+        """
+        opened = still_open(self)
+        if opened.mode == "c":
+            raise ValueError("an array of mode 'c' has private elements: no memmap can show them")
+        # Through the array's own descriptor: as long as the memmap lives, the array counts as used.
+        path = opened.path or f"/proc/self/fd/{opened.fileno()}"
+        access = "rb" if opened.mode == "r" else "r+b"
+        with io.open(path, access, opener=lambda *_: os.dup(opened.fileno())) as file:
+            whole = np.memmap(file, np.uint8, opened.mode, opened.identity().data_offset, (max(opened.nbytes, 1),))
+        place = opened.place_of(self)
+        result = np.ndarray.__new__(np.memmap, self.shape, self.dtype, whole, place, self.strides)
+        result._mmap, result.filename, result.mode = whole._mmap, whole.filename, whole.mode
+        result.offset = whole.offset + place
+        return result
+
+    def __arrow_c_array__(self, requested_schema=None):
+        return _interchange.arrow_c_array(self, requested_schema)
 
     # --- the lock
 
@@ -377,6 +432,16 @@ class Array(np.ndarray):
 
     def __reduce_ex__(self, protocol):
         return np.asarray(self).__reduce_ex__(protocol)
+
+
+def _fill(array, values):
+    """array[...] = values, by several threads where the elements lie in memory as the array's do."""
+    alike = values.shape == array.shape and values.dtype == array.dtype and values.strides == array.strides
+    if alike and (values.flags.c_contiguous or values.flags.f_contiguous):
+        handle = still_open(array).handle
+        check(library.shm_array_copy_in(handle, 0, values.ctypes.data, values.nbytes), array.name)
+    else:
+        array[...] = values
 
 
 def _open_flags(mode, untracked, adopt):

@@ -22,6 +22,7 @@ STRUCTS = {
     "shm_array_stat_t": _library.Stat,
     "shm_array_publish_t": _library.Publish,
     "shm_array_entry_t": _library.Entry,
+    "shm_array_identity_t": _library.Identity,
 }
 C_TYPES = {
     None: "void",
@@ -32,6 +33,7 @@ C_TYPES = {
     ctypes.c_int64: "int64_t",
     ctypes.c_size_t: "size_t",
     ctypes.c_char_p: "char *",
+    ctypes.c_void_p: "void *",
     _library.Handle: "shm_array_t *",
     _library.ListHandle: "shm_array_list_t *",
     **{struct: name for name, struct in STRUCTS.items()},

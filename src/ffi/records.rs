@@ -12,7 +12,8 @@ use crate::error::{Errno, Error, Result};
 pub struct shm_array_options_t {
     /// sizeof(shm_array_options_t).
     pub size: usize,
-    /// SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _WAKES_READERS.
+    /// SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _LAZY or _RESERVE, _POPULATE, _MLOCK, _UNNAMED,
+    /// _WAKES_READERS.
     pub flags: u32,
     /// The file's mode bits, whatever the umask is; 0: 0600.
     pub permissions: u32,
@@ -26,6 +27,14 @@ pub struct shm_array_options_t {
     pub metadata: *const c_char,
     /// Name of an extension dtype ("bfloat16"), or NULL.
     pub dtype_tag: *const c_char,
+    /// Absolute path of a directory for files; NULL: what the environment variable SHM_ARRAY_DIR says.
+    pub directory: *const c_char,
+    /// SHM_ARRAY_PLACE_AUTO (0), _SHM, _FILE or _MEMFD.
+    pub placement: u32,
+    /// On machines with several memory nodes: 0, SHM_ARRAY_NUMA_BIND, _INTERLEAVE or _LOCAL. Not for files on disk.
+    pub numa: u32,
+    /// A bit a node, for _BIND and _INTERLEAVE.
+    pub numa_nodes: u64,
 }
 
 /// Where the elements lie.
@@ -90,10 +99,12 @@ pub struct shm_array_stat_t {
     pub inconsistent: u32,
     /// Processes known to be attached; `pids` has the first 64.
     pub attached: u32,
-    /// 0.
-    pub reserved: u32,
+    /// SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD.
+    pub placement: u32,
     /// Process ids, as this process sees them.
     pub pids: [u32; 64],
+    /// Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
+    pub allocated_bytes: u64,
     /// When the last write was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
     pub published_ns: i64,
     /// How long ago that is, in nanoseconds.
@@ -102,6 +113,27 @@ pub struct shm_array_stat_t {
     pub publisher_pid: u32,
     /// 1: that process still lives.
     pub publisher_alive: u32,
+}
+
+/// What tells an array from every other one on this machine.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct shm_array_identity_t {
+    /// sizeof(shm_array_identity_t), set by the caller.
+    pub size: usize,
+    /// The segment's random id; zeros for an ordinary .npy file.
+    pub id: [u8; 16],
+    /// Device of the file, as stat(2) has it.
+    pub device: u64,
+    /// Inode of the file.
+    pub inode: u64,
+    /// Bytes from the file's start to the elements.
+    pub data_offset: u64,
+    /// SHM_ARRAY_LAST_CLOSE, _ADOPT, as the array was made.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// One array in a listing.
@@ -137,6 +169,8 @@ pub struct shm_array_entry_t {
     pub shape: [u64; 64],
     /// SHM_KIND_*: what it is.
     pub kind: u32,
+    /// SHM_ARRAY_PLACE_SHM, or _FILE for one in the directory that SHM_ARRAY_DIR names.
+    pub placement: u32,
     /// 0.
     pub reserved: u32,
 }
@@ -155,6 +189,8 @@ unsafe impl Sized for shm_array_view_t {}
 unsafe impl Sized for shm_array_stat_t {}
 // SAFETY: see the structs.
 unsafe impl Sized for shm_array_entry_t {}
+// SAFETY: see the structs.
+unsafe impl Sized for shm_array_identity_t {}
 
 /// All zero.
 pub(super) fn zeroed<T: Sized>() -> T {

@@ -2,6 +2,8 @@
 //!
 //! Nothing above this floor names libc, nix or memmap2.
 
+pub mod cgroup;
+pub mod copy;
 pub mod event_fd;
 pub mod file;
 pub mod file_lock;
@@ -9,6 +11,7 @@ pub mod futex;
 pub mod map;
 pub mod memory;
 pub mod name;
+pub mod parallel;
 pub mod process;
 pub mod thread;
 pub mod time;

@@ -52,6 +52,14 @@ pub mod lock_byte {
     pub const SLOT: i64 = ATTACH + 16;
 }
 
+/// Bits of the lock word, beside its owner's identity.
+pub mod lock_bit {
+    /// A holder died while writing, and nobody has recovered since.
+    pub const INCONSISTENT: u32 = 1 << 30;
+    /// Somebody sleeps until the lock is free.
+    pub const WAITERS: u32 = 1 << 31;
+}
+
 /// Plain numbers that may be read from any bytes.
 ///
 /// # Safety
@@ -132,12 +140,18 @@ pub struct Header {
     pub texts_crc: u32,
     /// 1: wakers always wake, for the sake of waiters who may only read and cannot say that they wait.
     pub wakes_readers: u32,
+    /// Offset in the file of later additions; 0: none.
+    pub extension_offset: u64,
     /// Where the state of the object begins in the control block: a semaphore's count, a queue's ends, ...
     pub state_offset: u32,
     /// Its length in bytes; 0: an array, which needs none.
     pub state_len: u32,
+    /// [`placement`]: where it was made. A copy of the file may lie elsewhere.
+    pub placement: u32,
     /// 0.
-    pub reserved: [u64; 66],
+    pub reserved_32: u32,
+    /// 0.
+    pub reserved: [u64; 64],
 }
 
 /// What a segment is. All kinds have the same front, control block, slots and lifetimes.
@@ -167,6 +181,16 @@ pub mod kind {
     }
 }
 
+/// Where a segment was made.
+pub mod placement {
+    /// In /dev/shm.
+    pub const SHM: u32 = 1;
+    /// In a file of some other directory.
+    pub const FILE: u32 = 2;
+    /// In memory without a name (memfd).
+    pub const MEMFD: u32 = 3;
+}
+
 /// When a segment goes.
 pub mod lifetime {
     /// When somebody unlinks it.
@@ -179,6 +203,8 @@ pub mod lifetime {
 pub mod origin {
     /// It was an ordinary .npy file once: its data offset is its own, and it cannot be resized.
     pub const ADOPTED: u32 = 1;
+    /// Its memory was not reserved: it may have holes.
+    pub const LAZY: u32 = 2;
 }
 
 /// One of two records of what a resize changes; [`Words::layout`] says which is valid.
@@ -266,7 +292,8 @@ pub struct Words {
     pub readers: [AtomicU64; 16],
     /// The small lock of the range table and its ticket counter (not used yet).
     ranges_reserved: [AtomicU64; 8],
-    /// Until when a last-close segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns; 0: no lease).
+    /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
+    /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
     /// Identity of who completed the last write.
     pub publisher: AtomicU32,
@@ -421,6 +448,12 @@ impl Layout {
         row.checked_mul(if growing.is_some() { length } else { 1 })
     }
 
+    /// Whether every offset within the elements is a number: as numpy does, axes of length 0 count as 1.
+    pub fn is_addressable(&self) -> bool {
+        let lengths = self.shape().iter().map(|len| (*len).max(1));
+        lengths.into_iter().try_fold(self.itemsize, u64::checked_mul).is_some_and(|bytes| bytes <= i64::MAX as u64)
+    }
+
     /// The same array with another length of its growing axis.
     pub fn resized(&self, length: u64) -> Layout {
         let mut layout = *self;
@@ -455,7 +488,11 @@ impl Layout {
         }
         let length = self.growing_axis().map_or(1, |axis| self.shape[axis]);
         let fits = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes <= capacity_bytes);
-        if !fits(self.bytes_for(length)) || length > self.capacity.max(1) || !fits(self.bytes_for(self.capacity)) {
+        if !self.is_addressable()
+            || !fits(self.bytes_for(length))
+            || length > self.capacity.max(1)
+            || !fits(self.bytes_for(self.capacity))
+        {
             return corrupt("the shape needs more bytes than there are");
         }
         if self.strides != self.close_strides() {
@@ -521,6 +558,8 @@ mod tests {
             assert_eq!(damaged.validate(96).unwrap_err().code(), Code::Corrupt, "the checksum guards it");
             assert_eq!(damaged.sealed().validate(96).unwrap_err().code(), Code::Corrupt, "so do the checks");
         }
+        let without_elements = Layout::new(8, &[0, 1 << 40, 1 << 40], false, 0);
+        assert_eq!(without_elements.validate(96).unwrap_err().code(), Code::Corrupt, "offsets beyond every number");
     }
 
     #[test]

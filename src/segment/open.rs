@@ -19,7 +19,7 @@ use super::format::{kind, lock_byte};
 use super::{Access, Segment};
 
 /// A remover holds the attach byte for microseconds; who is in the way for longer means it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// Open a segment of this [`kind`] by name.
@@ -27,19 +27,19 @@ pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
     let Some(path) = place.path() else {
         return Err(Error::invalid("anonymous memory has no name: pass its descriptor to the function that opens one"));
     };
-    let deadline = Timeout::For(PATIENCE).deadline();
+    let mut deadline = None;
     loop {
         let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
         let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
         require_regular(&facts, place)?;
-        if let Place::File(_) = place {
+        if let Place::File(_) | Place::Directory(_) = place {
             file::require_local(&fd, place)?;
         }
         if take_attach_byte(&fd, place)? && still_names(path, &facts, place)? {
             let contents = examine(&fd, &facts, place)?;
             return finish(fd, &facts, place.clone(), access, kind, contents);
         }
-        if deadline.has_passed() {
+        if deadline.get_or_insert_with(|| Timeout::For(PATIENCE).deadline()).has_passed() {
             return Err(Error::os(
                 Errno::EBUSY,
                 format!("{place} is being replaced or removed, again and again, for {PATIENCE:?}: try later"),
@@ -80,15 +80,6 @@ fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, kind: u32, c
                 format!("{place} uses features {unknown:#x} of a newer library: it can be opened for reading only"),
             ));
         }
-    }
-    if let (Contents::Ordinary(_), Access::Write) = (&contents, access) {
-        return Err(Error::os(
-            Errno::EOPNOTSUPP,
-            format!(
-                "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or SHM_ARRAY_COPY_ON_WRITE, or with \
-                 SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a shared array"
-            ),
-        ));
     }
     Segment::map(fd, facts.id, place, access, contents)
 }
@@ -136,7 +127,9 @@ pub(super) fn cannot_open(place: &Place, errno: Errno) -> Error {
     let advice = match errno {
         Errno::ENOENT => match place {
             Place::Shm(path) if path.parent().is_some_and(|directory| !directory.exists()) => {
-                "; this machine has no /dev/shm: use file:///directory/name.npy".to_string()
+                "; this machine has no /dev/shm: set SHM_ARRAY_DIR to a directory that holds names, or use \
+                 file:///directory/name.npy"
+                    .to_string()
             }
             _ => "; nobody has created it, or it was unlinked".to_string(),
         },

@@ -14,12 +14,9 @@ use crate::error::{Errno, Error, Result};
 use crate::os::futex::{self, Queue};
 use crate::os::time::Timeout;
 use crate::segment::attachment::{Attachment, Identity};
+use crate::segment::format::lock_bit::{INCONSISTENT, WAITERS};
 
 use super::patience::{Expired, Patience};
-
-/// An owner died at its work, and nobody has mended what it left.
-pub const INCONSISTENT: u32 = 1 << 30;
-const WAITERS: u32 = 1 << 31;
 
 /// Who only tries does not fail because another process is at work on the table right now.
 pub const BRIEFLY: Timeout = Timeout::For(Duration::from_millis(50));

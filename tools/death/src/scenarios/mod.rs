@@ -48,7 +48,9 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
 /// What the library can play beyond what every subject can. Queues and pipes will come here.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
-    repertoire.operations.push(Box::new(resize::Resize));
+    repertoire.operations.push(Box::new(resize::Resize::Grow));
+    repertoire.operations.push(Box::new(resize::Resize::Append));
+    repertoire.operations.push(Box::new(resize::Resize::Trim));
     repertoire.operations.push(Box::new(adopt::Adopt));
     repertoire.crowds.extend(objects::crowds());
     repertoire.operations.extend(objects::operations());
