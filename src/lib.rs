@@ -44,4 +44,8 @@ pub use segment::birth::{Readiness, Way};
 pub use segment::directory::Entry;
 pub use segment::object::ObjectOptions;
 pub use segment::{Access, literal, npy};
+pub use sync::barrier::Barrier;
+pub use sync::event::{Event, Until};
+pub use sync::generation::Published;
 pub use sync::rwlock::{Acquired, Mode};
+pub use sync::semaphore::{Kind, Semaphore};
