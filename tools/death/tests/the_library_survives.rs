@@ -13,7 +13,10 @@ fn must_pass(arguments: &str) {
 #[test]
 fn kills_stops_and_errors() {
     must_pass("random lock --kills 300");
-    must_pass("syscalls create open close unlink collect resize adopt lock");
+    must_pass("random range condition --kills 150");
+    must_pass("syscalls create open close unlink collect resize adopt lock range condition");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
+    must_pass("steps range/exclusive range/shared condition --every 97");
+    must_pass("steps range/contended range/gives-up --every 997");
     must_pass("steps lock/contended lock/behind-reader resize --every 997");
 }
