@@ -319,7 +319,9 @@ impl<'a> Table<'a> {
             writing += u64::from(entry.state & (EXCLUSIVE | HELD) == EXCLUSIVE | HELD);
         }
         // Nobody writes the whole array now: all writes under way are in the table.
-        rwlock::end_writes_but(self.words, writing);
+        if rwlock::writes_under_way(self.words) != writing {
+            rwlock::end_writes_but(self.words, writing);
+        }
         for (word, now) in [(&self.words.ranges_exclusive, exclusive), (&self.words.ranges_high, high)] {
             if word.load(Relaxed) != now {
                 // SYNC: SeqCst against the counters of who shares the whole array: see `rwlock`.
