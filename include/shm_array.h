@@ -760,7 +760,8 @@ int shm_array_condition_wait(const shm_array_t *array,
 
 // Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
 //
-// Change what they wait for under the exclusive lock; notify while holding it, or afterwards.
+// Change what they wait for under the exclusive lock, and notify while you still hold it: then a kill at any instruction
+// loses nothing. Whoever is killed between an unlock and a notification after it has notified nobody.
 //
 // Returns:
 //   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.

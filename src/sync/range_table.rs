@@ -141,7 +141,7 @@ impl<'a> Table<'a> {
     }
 
     /// How many records there are.
-    pub fn len(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.records.len()
     }
 
@@ -257,7 +257,7 @@ impl<'a> Table<'a> {
             rows = Rows { start: rows.start.min(other.rows.start), end: rows.end.max(other.rows.end) };
             Some((other.index, rows))
         });
-        for (other, rows) in neighbours.take(self.len()) {
+        for (other, rows) in neighbours.take(self.capacity()) {
             // First the larger one, then without the other: nothing dirty is ever forgotten.
             self.record(index).start.store(rows.start, SeqCst);
             self.record(index).end.store(rows.end, SeqCst);
@@ -289,7 +289,7 @@ impl<'a> Table<'a> {
 
     /// Where dirty records fill the table: no row is beyond doubt any more, and all records are free.
     pub fn doubt_all_if_full(&self) {
-        if self.entries().filter(Entry::is_dirty).count() == self.len() {
+        if self.entries().filter(Entry::is_dirty).count() == self.capacity() {
             // First the greater doubt, then without the lesser ones.
             rwlock::doubt(self.words);
             self.entries().for_each(|entry| self.record(entry.index).state.store(entry.state | LEFT, SeqCst));
@@ -319,7 +319,9 @@ impl<'a> Table<'a> {
             writing += u64::from(entry.state & (EXCLUSIVE | HELD) == EXCLUSIVE | HELD);
         }
         // Nobody writes the whole array now: all writes under way are in the table.
-        rwlock::end_writes_but(self.words, writing);
+        if rwlock::writes_under_way(self.words) != writing {
+            rwlock::end_writes_but(self.words, writing);
+        }
         for (word, now) in [(&self.words.ranges_exclusive, exclusive), (&self.words.ranges_high, high)] {
             if word.load(Relaxed) != now {
                 // SYNC: SeqCst against the counters of who shares the whole array: see `rwlock`.

@@ -94,7 +94,7 @@ pub fn recover(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
         format!(
             "the table of ranges is full ({} records), and a part within the dead holder's rows needs one more: recover \
              from its first row on",
-            table.len()
+            table.capacity()
         ),
     ))
 }
@@ -305,7 +305,7 @@ impl<'a> Want<'a> {
         let wanted = if self.rows == Rows::ALL { "the array".into() } else { format!("rows {start} to {}", end - 1) };
         let pid = |who: Identity| rwlock::pid_of(self.attachment, who);
         let reason = match &self.entry {
-            None => format!("all {} records of ranges are in use", self.table.len()),
+            None => format!("all {} records of ranges are in use", self.table.capacity()),
             Some(entry) => match (self.table.blocker(entry), rwlock::first_reader(self.attachment, Holds::Whole)) {
                 (Some(other), _) => {
                     let verb = if other.is_held() { "holds" } else { "was first to want" };

@@ -166,11 +166,13 @@ pub(super) fn begin_write(words: &Words) {
 /// All writes have ended but so many, which go on. The caller is alone with the array, or in the table of ranges.
 #[inline]
 pub(super) fn end_writes_but(words: &Words, going_on: u64) {
-    let ended = words.begun.load(Relaxed).wrapping_sub(going_on);
-    if words.ended.load(Relaxed) != ended {
-        // SYNC: what was written is visible to whoever sees that the write has ended.
-        words.ended.store(ended, Release);
-    }
+    // SYNC: what was written is visible to whoever sees that the write has ended.
+    words.ended.store(words.begun.load(Relaxed).wrapping_sub(going_on), Release);
+}
+
+/// How many writes are under way.
+pub(super) fn writes_under_way(words: &Words) -> u64 {
+    words.begun.load(Relaxed).wrapping_sub(words.ended.load(Relaxed))
 }
 
 /// Be nobody's owner any more.

@@ -14,12 +14,13 @@ fn must_pass(arguments: &str) {
 #[test]
 fn kills_stops_and_errors() {
     must_pass("random lock snapshot frames --kills 300");
-    must_pass("soak --seconds 3");
-    must_pass("syscalls create open close unlink collect resize append trim adopt lock");
-    must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
-    must_pass("steps resize append trim --every 9973");
-    must_pass("steps frames/write frames/cancel frames/read --every 997");
+    must_pass("random range condition --kills 150");
     must_pass("random semaphore event barrier publish --kills 200 --participants 4");
+    must_pass("soak --seconds 3");
+    must_pass("syscalls create open close unlink collect resize append trim adopt lock range condition");
     must_pass("syscalls semaphore event barrier publish");
-    must_pass("steps semaphore event barrier publish --every 997");
+    must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
+    must_pass("steps range/exclusive range/shared condition --every 397");
+    must_pass("steps frames/write frames/cancel frames/read semaphore event barrier publish --every 997");
+    must_pass("steps resize append trim --every 9973");
 }

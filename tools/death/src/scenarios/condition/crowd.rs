@@ -29,9 +29,9 @@ const GOODS: u32 = 0;
 const ROOM: u32 = 1;
 
 const MOST: u64 = 2;
-const WAIT_NS: u64 = 200_000_000;
+const WAIT_NS: u64 = 150_000_000;
 /// Whoever was not woken for something that has been there for so long has overslept it.
-const OVERSLEPT_NS: u64 = 150_000_000;
+const OVERSLEPT_NS: u64 = 100_000_000;
 
 impl Crowd for Trading {
     fn name(&self) -> &'static str {
