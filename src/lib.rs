@@ -20,6 +20,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod array;
+pub mod channel;
 pub mod error;
 pub mod ffi;
 mod os;
@@ -30,8 +31,10 @@ pub use array::options::{OpenFlags, Options};
 pub use array::stat::Stat;
 pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
+pub use channel::queue::Queue;
 pub use error::{Code, Errno, Error, Result};
 pub use os::time::Timeout;
 pub use segment::Access;
 pub use segment::directory::Entry;
+pub use segment::object::ObjectOptions;
 pub use sync::rwlock::{Acquired, Mode};

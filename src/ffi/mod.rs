@@ -3,6 +3,7 @@
 pub mod array;
 pub mod list;
 pub mod object;
+pub mod queue;
 pub mod records;
 pub mod report;
 

@@ -40,10 +40,10 @@ pub fn wait(word: &AtomicU32, expected: u32, queue: Queue, limit: Duration) {
     }
 }
 
-/// Wake at most `count` sleepers of that queue.
-pub fn wake(word: &AtomicU32, queue: Queue, count: i32) {
+/// Wake at most `count` sleepers of that queue; says how many there were.
+pub fn wake(word: &AtomicU32, queue: Queue, count: i32) -> u32 {
     // SAFETY: the kernel only uses the address of the word, which is live.
-    unsafe {
+    let woken = unsafe {
         libc::syscall(
             libc::SYS_futex,
             word.as_ptr(),
@@ -52,6 +52,7 @@ pub fn wake(word: &AtomicU32, queue: Queue, count: i32) {
             ptr::null::<libc::timespec>(),
             ptr::null::<u32>(),
             queue as u32,
-        );
-    }
+        )
+    };
+    u32::try_from(woken).unwrap_or(0)
 }
