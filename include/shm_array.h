@@ -27,6 +27,9 @@
 // One handle on an opened array. Those made by shm_array_slice() share its mapping, which lives as long as any.
 typedef struct shm_array_t shm_array_t;
 
+// One handle on an opened queue.
+typedef struct shm_queue_t shm_queue_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -118,6 +121,25 @@ typedef struct shm_array_t shm_array_t;
 // Create an object whose wakers also wake, at once, those who opened it for reading: each of their calls then asks the
 // kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
 #define SHM_OBJECT_WAKES_READERS 2048
+
+// Create a queue for one producer and one consumer at a time, which is faster. A place is its handle's until that is
+// closed, or its process dead.
+#define SHM_QUEUE_SPSC 1
+
+// In a message: a consumer had it before, and gave it back or died.
+#define SHM_QUEUE_AGAIN 1
+
+// In a message: it carries an array.
+#define SHM_QUEUE_ARRAY 2
+
+// In figures: the queue is finished.
+#define SHM_QUEUE_FINISHED 4
+
+// The most messages that a queue can hold.
+#define SHM_QUEUE_MAX_CAPACITY 262144
+
+// The most priorities that a queue can have.
+#define SHM_QUEUE_MAX_PRIORITIES 8
 
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
@@ -266,6 +288,55 @@ typedef struct shm_object_options_t {
   // 0.
   uint32_t reserved;
 } shm_object_options_t;
+
+// A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
+typedef struct shm_queue_message_t {
+  // sizeof(shm_queue_message_t), set by the caller.
+  size_t size;
+  // The bytes, aligned to 64; they are the caller's until it lets go of the message.
+  void *data;
+  // Bytes: of a message that was taken, as it was sent; of one that is reserved, room, which the caller sets to the
+  // message's length before it commits.
+  size_t len;
+  // As it was sent; set it before committing. 0 is the least important.
+  uint32_t priority;
+  // SHM_QUEUE_AGAIN, _ARRAY.
+  uint32_t flags;
+  // What names the message: leave it alone.
+  uint64_t token;
+} shm_queue_message_t;
+
+// What is going on at a queue: for people and monitors.
+typedef struct shm_queue_stat_t {
+  // sizeof(shm_queue_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Messages that it can hold, those included that are being filled or used.
+  uint64_t capacity;
+  // The longest message, in bytes.
+  uint64_t message_bytes;
+  // Bytes of one element of the messages' dtype; 1 where they are any bytes.
+  uint64_t itemsize;
+  // Messages that wait; about.
+  uint64_t count;
+  // Messages that are being filled or used; about.
+  uint64_t out;
+  // Messages sent since the beginning; about.
+  uint64_t sent;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_QUEUE_SPSC, SHM_QUEUE_FINISHED, SHM_OBJECT_LAST_CLOSE.
+  uint32_t flags;
+  // How many priorities there are.
+  uint32_t priorities;
+  // 0.
+  uint32_t reserved;
+} shm_queue_stat_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -791,6 +862,281 @@ void shm_array_list_close(struct shm_array_list_t *list);
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
 
+// Create a queue, and open it for sending and receiving.
+//
+// It holds `capacity` messages of at most `message_bytes` bytes each, those included that are being filled or used;
+// memory for all of them is reserved. With a `dtype` (numpy's, or NULL) every message is one or more elements of it.
+// `priorities` is how many there are (0 is taken as 1); `flags` is 0 or SHM_QUEUE_SPSC. With SHM_OBJECT_OR_OPEN in
+// `options` a queue of the same make that exists is opened.
+//
+// Returns:
+//   0           `*out` is the queue.
+//   EEXIST      the name is taken; with SHM_OBJECT_OR_OPEN: by a queue of another make.
+//   EINVAL      a bad name, figure or flag, or NULL for `out`.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//   SHM_ARRAY_ERR_DTYPE   the dtype is not understood. SHM_ARRAY_ERR_FORMAT: the name is something else's.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_queue_create(const char *name,
+                     uint64_t capacity,
+                     uint64_t message_bytes,
+                     const char *dtype,
+                     uint32_t priorities,
+                     uint32_t flags,
+                     const struct shm_object_options_t *options,
+                     shm_queue_t **out);
+
+// Open a queue that exists.
+//
+// `flags` is SHM_OBJECT_WRITE to send and receive, or SHM_OBJECT_READ to look.
+//
+// Returns:
+//   0        `*out` is the queue.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_queue_open(const char *name,
+                   uint32_t flags,
+                   shm_queue_t **out);
+
+// Open a queue only if its messages are of this dtype; NULL: of any bytes.
+//
+// Returns:
+//   SHM_ARRAY_ERR_DTYPE  they are not.
+//   and what shm_queue_open() returns.
+//
+// Since 0.1.
+int shm_queue_open_typed(const char *name,
+                         const char *dtype,
+                         uint32_t flags,
+                         shm_queue_t **out);
+
+// Open the queue that a descriptor stands for, from shm_queue_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_OBJECT_WRITE was asked for.
+//   and what shm_queue_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_queue_open_fd(int fd,
+                      uint32_t flags,
+                      shm_queue_t **out);
+
+// A descriptor of the queue, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `queue` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_queue_fd(const shm_queue_t *queue,
+                 int *out_fd);
+
+// Send a copy of `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
+//
+// Messages of one priority arrive in the order in which they were sent, higher priorities first. A producer that dies
+// has sent a whole message or none.
+//
+// Returns:
+//   0           it is sent.
+//   EAGAIN      the queue is full, and the timeout was 0. ETIMEDOUT: it has been full all the time.
+//   EPIPE       the queue is finished.
+//   EMSGSIZE    longer than the queue was created for.
+//   EACCES      opened with SHM_OBJECT_READ.
+//   EUSERS      more processes use this queue than it has slots.
+//   EBUSY       SHM_QUEUE_SPSC: another handle is the producer, or another thread is sending right now.
+//   EINVAL      NULL, or a priority that the queue was not created for.
+//   SHM_ARRAY_ERR_DTYPE  no whole number of elements of the queue's dtype.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; with SHM_QUEUE_SPSC one at a time.
+// Fork:      a child may send and receive through its parent's handle, and has none of its parent's messages.
+// Since 0.1.
+int shm_queue_send(const shm_queue_t *queue,
+                   const void *data,
+                   size_t len,
+                   uint32_t priority,
+                   int64_t timeout_ns);
+
+// Send copies of `count` messages: `lens[i]` bytes from `data[i]` each. Waits for room for the first only.
+//
+// Returns:
+//   0   `*out_sent` of them, at least one, were sent, in their order (0 where `count` is 0).
+//   and what shm_queue_send() returns: none was sent.
+//
+// Ownership: borrows. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_send_many(const shm_queue_t *queue,
+                        const void *const *data,
+                        const size_t *lens,
+                        size_t count,
+                        uint32_t priority,
+                        int64_t timeout_ns,
+                        size_t *out_sent);
+
+// Receive a copy of the first message into `data`, which has room for `room` bytes, and acknowledge it.
+//
+// Returns:
+//   0           `*out_len` bytes were received.
+//   EAGAIN      the queue is empty, and the timeout was 0. ETIMEDOUT: it has been empty all the time.
+//   ENODATA     the queue is finished, and empty.
+//   EMSGSIZE    the first message is longer than `room`: it was left there.
+//   EBADMSG     the first message carries an array: shm_queue_receive_array() receives it.
+//   EACCES, EUSERS, EINVAL: as in shm_queue_send().
+//   EBUSY       SHM_QUEUE_SPSC: another handle is the consumer, or this one has taken a message and not released it.
+//
+// Ownership: borrows `data`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive(const shm_queue_t *queue,
+                      void *data,
+                      size_t room,
+                      int64_t timeout_ns,
+                      size_t *out_len);
+
+// Receive copies of at most `most` messages into `data`, one behind the other, and acknowledge them. Waits for the first
+// only; stops before one that does not fit.
+//
+// Returns:
+//   0   `*out_count` messages, at least one, were received, of `lens[i]` bytes each.
+//   and what shm_queue_receive() returns: none was received.
+//
+// Ownership: borrows. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive_many(const shm_queue_t *queue,
+                           void *data,
+                           size_t room,
+                           size_t most,
+                           int64_t timeout_ns,
+                           size_t *lens,
+                           size_t *out_count);
+
+// Get a message to fill in place.
+//
+// Nobody sees it before shm_queue_commit(). If this process dies before that, or closes the handle, nothing was sent.
+//
+// Returns:
+//   0   `out->data` has room for `out->len` bytes. Write, set `len` (and `priority`), and commit; or cancel.
+//   and what shm_queue_send() returns; E2BIG: `out` is longer than this version knows, and not zero there.
+//
+// Ownership: the bytes are the caller's until it commits or cancels.
+// Threads:   any thread may call, and any thread may commit.
+// Since 0.1.
+int shm_queue_reserve(const shm_queue_t *queue,
+                      int64_t timeout_ns,
+                      struct shm_queue_message_t *out);
+
+// Send a message that was reserved and filled: its first `message->len` bytes, with `message->priority`.
+//
+// Returns:
+//   0       it is sent.
+//   EPERM   this handle has not reserved it (or has committed or cancelled it already).
+//   EPIPE   SHM_QUEUE_SPSC: the queue was finished meanwhile. Otherwise what was reserved before may still be sent.
+//   EMSGSIZE, EINVAL, SHM_ARRAY_ERR_DTYPE: as in shm_queue_send(); it still is reserved.
+//
+// Since 0.1.
+int shm_queue_commit(const shm_queue_t *queue,
+                     const struct shm_queue_message_t *message);
+
+// Do not send a message that was reserved.
+//
+// Returns:
+//   EPERM   this handle has not reserved it (or has committed or cancelled it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_cancel(const shm_queue_t *queue,
+                     const struct shm_queue_message_t *message);
+
+// Take the first message, to use it in place.
+//
+// It is delivered again, before all others and with SHM_QUEUE_AGAIN, if this process dies or closes the handle before
+// it releases it.
+//
+// Returns:
+//   0   `*out` is the message. Release it when the work is done; or give it back.
+//   and what shm_queue_receive() returns (but not EMSGSIZE and EBADMSG); E2BIG: as in shm_queue_reserve().
+//
+// Ownership: the bytes are the caller's until it lets go of the message.
+// Threads:   any thread may call, and any thread may release. With SHM_QUEUE_SPSC a handle has one message at a time.
+// Since 0.1.
+int shm_queue_take(const shm_queue_t *queue,
+                   int64_t timeout_ns,
+                   struct shm_queue_message_t *out);
+
+// Acknowledge a message that was taken: nobody gets it again.
+//
+// Returns:
+//   EPERM   this handle does not have it (or has released it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_release(const shm_queue_t *queue,
+                      const struct shm_queue_message_t *message);
+
+// Let somebody else have a message that was taken: it is the first of all now, and carries SHM_QUEUE_AGAIN.
+//
+// Returns:
+//   EPERM   this handle does not have it (or has released it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_give_back(const shm_queue_t *queue,
+                        const struct shm_queue_message_t *message);
+
+// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
+//
+// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
+// consumer has taken, and gives back later, is delivered to who receives then.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_finish(const shm_queue_t *queue);
+
+// How many messages wait, about: others are sending and receiving.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_queue_count(const shm_queue_t *queue,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_dtype(const shm_queue_t *queue);
+
+// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_name(const shm_queue_t *queue);
+
+// How much there is in the queue, and how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_queue_stat(const shm_queue_t *queue,
+                   struct shm_queue_stat_t *out);
+
+// Take a queue's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_queue_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
+void shm_queue_close(shm_queue_t *queue);
+
 // A short text for a code that a function returned.
 //
 // Never NULL; static; do not free it. Since 0.1.
@@ -810,6 +1156,281 @@ const char *shm_array_version(void);
 //
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
+
+// Create a queue, and open it for sending and receiving.
+//
+// It holds `capacity` messages of at most `message_bytes` bytes each, those included that are being filled or used;
+// memory for all of them is reserved. With a `dtype` (numpy's, or NULL) every message is one or more elements of it.
+// `priorities` is how many there are (0 is taken as 1); `flags` is 0 or SHM_QUEUE_SPSC. With SHM_OBJECT_OR_OPEN in
+// `options` a queue of the same make that exists is opened.
+//
+// Returns:
+//   0           `*out` is the queue.
+//   EEXIST      the name is taken; with SHM_OBJECT_OR_OPEN: by a queue of another make.
+//   EINVAL      a bad name, figure or flag, or NULL for `out`.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//   SHM_ARRAY_ERR_DTYPE   the dtype is not understood. SHM_ARRAY_ERR_FORMAT: the name is something else's.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_queue_create(const char *name,
+                     uint64_t capacity,
+                     uint64_t message_bytes,
+                     const char *dtype,
+                     uint32_t priorities,
+                     uint32_t flags,
+                     const struct shm_object_options_t *options,
+                     shm_queue_t **out);
+
+// Open a queue that exists.
+//
+// `flags` is SHM_OBJECT_WRITE to send and receive, or SHM_OBJECT_READ to look.
+//
+// Returns:
+//   0        `*out` is the queue.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_queue_open(const char *name,
+                   uint32_t flags,
+                   shm_queue_t **out);
+
+// Open a queue only if its messages are of this dtype; NULL: of any bytes.
+//
+// Returns:
+//   SHM_ARRAY_ERR_DTYPE  they are not.
+//   and what shm_queue_open() returns.
+//
+// Since 0.1.
+int shm_queue_open_typed(const char *name,
+                         const char *dtype,
+                         uint32_t flags,
+                         shm_queue_t **out);
+
+// Open the queue that a descriptor stands for, from shm_queue_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_OBJECT_WRITE was asked for.
+//   and what shm_queue_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_queue_open_fd(int fd,
+                      uint32_t flags,
+                      shm_queue_t **out);
+
+// A descriptor of the queue, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `queue` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_queue_fd(const shm_queue_t *queue,
+                 int *out_fd);
+
+// Send a copy of `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
+//
+// Messages of one priority arrive in the order in which they were sent, higher priorities first. A producer that dies
+// has sent a whole message or none.
+//
+// Returns:
+//   0           it is sent.
+//   EAGAIN      the queue is full, and the timeout was 0. ETIMEDOUT: it has been full all the time.
+//   EPIPE       the queue is finished.
+//   EMSGSIZE    longer than the queue was created for.
+//   EACCES      opened with SHM_OBJECT_READ.
+//   EUSERS      more processes use this queue than it has slots.
+//   EBUSY       SHM_QUEUE_SPSC: another handle is the producer, or another thread is sending right now.
+//   EINVAL      NULL, or a priority that the queue was not created for.
+//   SHM_ARRAY_ERR_DTYPE  no whole number of elements of the queue's dtype.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; with SHM_QUEUE_SPSC one at a time.
+// Fork:      a child may send and receive through its parent's handle, and has none of its parent's messages.
+// Since 0.1.
+int shm_queue_send(const shm_queue_t *queue,
+                   const void *data,
+                   size_t len,
+                   uint32_t priority,
+                   int64_t timeout_ns);
+
+// Send copies of `count` messages: `lens[i]` bytes from `data[i]` each. Waits for room for the first only.
+//
+// Returns:
+//   0   `*out_sent` of them, at least one, were sent, in their order (0 where `count` is 0).
+//   and what shm_queue_send() returns: none was sent.
+//
+// Ownership: borrows. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_send_many(const shm_queue_t *queue,
+                        const void *const *data,
+                        const size_t *lens,
+                        size_t count,
+                        uint32_t priority,
+                        int64_t timeout_ns,
+                        size_t *out_sent);
+
+// Receive a copy of the first message into `data`, which has room for `room` bytes, and acknowledge it.
+//
+// Returns:
+//   0           `*out_len` bytes were received.
+//   EAGAIN      the queue is empty, and the timeout was 0. ETIMEDOUT: it has been empty all the time.
+//   ENODATA     the queue is finished, and empty.
+//   EMSGSIZE    the first message is longer than `room`: it was left there.
+//   EBADMSG     the first message carries an array: shm_queue_receive_array() receives it.
+//   EACCES, EUSERS, EINVAL: as in shm_queue_send().
+//   EBUSY       SHM_QUEUE_SPSC: another handle is the consumer, or this one has taken a message and not released it.
+//
+// Ownership: borrows `data`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive(const shm_queue_t *queue,
+                      void *data,
+                      size_t room,
+                      int64_t timeout_ns,
+                      size_t *out_len);
+
+// Receive copies of at most `most` messages into `data`, one behind the other, and acknowledge them. Waits for the first
+// only; stops before one that does not fit.
+//
+// Returns:
+//   0   `*out_count` messages, at least one, were received, of `lens[i]` bytes each.
+//   and what shm_queue_receive() returns: none was received.
+//
+// Ownership: borrows. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive_many(const shm_queue_t *queue,
+                           void *data,
+                           size_t room,
+                           size_t most,
+                           int64_t timeout_ns,
+                           size_t *lens,
+                           size_t *out_count);
+
+// Get a message to fill in place.
+//
+// Nobody sees it before shm_queue_commit(). If this process dies before that, or closes the handle, nothing was sent.
+//
+// Returns:
+//   0   `out->data` has room for `out->len` bytes. Write, set `len` (and `priority`), and commit; or cancel.
+//   and what shm_queue_send() returns; E2BIG: `out` is longer than this version knows, and not zero there.
+//
+// Ownership: the bytes are the caller's until it commits or cancels.
+// Threads:   any thread may call, and any thread may commit.
+// Since 0.1.
+int shm_queue_reserve(const shm_queue_t *queue,
+                      int64_t timeout_ns,
+                      struct shm_queue_message_t *out);
+
+// Send a message that was reserved and filled: its first `message->len` bytes, with `message->priority`.
+//
+// Returns:
+//   0       it is sent.
+//   EPERM   this handle has not reserved it (or has committed or cancelled it already).
+//   EPIPE   SHM_QUEUE_SPSC: the queue was finished meanwhile. Otherwise what was reserved before may still be sent.
+//   EMSGSIZE, EINVAL, SHM_ARRAY_ERR_DTYPE: as in shm_queue_send(); it still is reserved.
+//
+// Since 0.1.
+int shm_queue_commit(const shm_queue_t *queue,
+                     const struct shm_queue_message_t *message);
+
+// Do not send a message that was reserved.
+//
+// Returns:
+//   EPERM   this handle has not reserved it (or has committed or cancelled it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_cancel(const shm_queue_t *queue,
+                     const struct shm_queue_message_t *message);
+
+// Take the first message, to use it in place.
+//
+// It is delivered again, before all others and with SHM_QUEUE_AGAIN, if this process dies or closes the handle before
+// it releases it.
+//
+// Returns:
+//   0   `*out` is the message. Release it when the work is done; or give it back.
+//   and what shm_queue_receive() returns (but not EMSGSIZE and EBADMSG); E2BIG: as in shm_queue_reserve().
+//
+// Ownership: the bytes are the caller's until it lets go of the message.
+// Threads:   any thread may call, and any thread may release. With SHM_QUEUE_SPSC a handle has one message at a time.
+// Since 0.1.
+int shm_queue_take(const shm_queue_t *queue,
+                   int64_t timeout_ns,
+                   struct shm_queue_message_t *out);
+
+// Acknowledge a message that was taken: nobody gets it again.
+//
+// Returns:
+//   EPERM   this handle does not have it (or has released it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_release(const shm_queue_t *queue,
+                      const struct shm_queue_message_t *message);
+
+// Let somebody else have a message that was taken: it is the first of all now, and carries SHM_QUEUE_AGAIN.
+//
+// Returns:
+//   EPERM   this handle does not have it (or has released it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_give_back(const shm_queue_t *queue,
+                        const struct shm_queue_message_t *message);
+
+// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
+//
+// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
+// consumer has taken, and gives back later, is delivered to who receives then.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_finish(const shm_queue_t *queue);
+
+// How many messages wait, about: others are sending and receiving.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_queue_count(const shm_queue_t *queue,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_dtype(const shm_queue_t *queue);
+
+// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_name(const shm_queue_t *queue);
+
+// How much there is in the queue, and how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_queue_stat(const shm_queue_t *queue,
+                   struct shm_queue_stat_t *out);
+
+// Take a queue's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_queue_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
+void shm_queue_close(shm_queue_t *queue);
 
 // A short text for a code that a function returned.
 //

@@ -220,15 +220,19 @@ impl Many {
     /// Give to others what the dead had; says how many messages that were.
     pub fn mend(&self, attachment: &Attachment) -> Result<usize> {
         let me = attachment.identity()?;
-        let mut verdict = (me, true);
+        let mut verdicts = vec![(me, true)];
         let mut left: Vec<(usize, Holder)> = Vec::new();
         for block in 0..self.blocks.count() {
             let holder = Holder::of(&self.blocks, block);
             let Some(who) = holder.identity() else { continue };
-            if verdict.0 != who {
-                verdict = (who, attachment.is_alive_or_self(who)?);
-            }
-            if !verdict.1 {
+            let is_alive = match verdicts.iter().find(|verdict| verdict.0 == who) {
+                Some(verdict) => verdict.1,
+                None => {
+                    verdicts.push((who, attachment.is_alive(who)?));
+                    verdicts[verdicts.len() - 1].1
+                }
+            };
+            if !is_alive {
                 left.push((block, holder));
             }
         }
@@ -263,13 +267,17 @@ impl Many {
         Ok(messages)
     }
 
-    /// As [`Many::mend`], if the last time is long enough ago. The larger the queue, the rarer.
+    /// As [`Many::mend`], if the last time is long enough ago. The larger the queue, the rarer; a small one is looked
+    /// through whenever somebody finds nothing in it.
     #[cold]
-    pub fn mend_now_and_then(&self, ends: &Ends, attachment: &Attachment) -> Result<()> {
-        let interval = 20 + (self.blocks.count() as u64 / 512).min(180);
+    pub fn mend_now_and_then(&self, ends: &Ends, attachment: &Attachment, is_busy: bool) -> Result<()> {
+        let interval = (self.blocks.count() as u64 / 64).min(200).max(if is_busy { 20 } else { 0 });
         let (now, last) = (time::coarse_ms(), ends.mended_ms.load(Relaxed));
         // Also when the clock is another machine's, in a file that was copied.
-        if now.wrapping_sub(last) < interval || ends.mended_ms.compare_exchange(last, now, Relaxed, Relaxed).is_err() {
+        if now.wrapping_sub(last) < interval {
+            return Ok(());
+        }
+        if now != last && ends.mended_ms.compare_exchange(last, now, Relaxed, Relaxed).is_err() {
             return Ok(());
         }
         let messages = self.mend(attachment)?;

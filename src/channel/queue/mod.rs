@@ -607,7 +607,7 @@ impl Queue {
                 }
                 let Some(taken) = taken else { return Ok(None) };
                 if Many::is_time_to_look(taken) {
-                    many.mend_now_and_then(&state.ends, attachment)?;
+                    many.mend_now_and_then(&state.ends, attachment, true)?;
                 }
                 let again = many.blocks.header(taken.block).again.load(Relaxed) != 0;
                 Ok(Some(Place { block: taken.block, token: taken.token(), again }))
@@ -674,7 +674,7 @@ impl Queue {
     /// Before a sleep: is there something that only the dead have?
     fn look_round(&self) -> Result<()> {
         match &self.engine {
-            Engine::Many(many) => many.mend_now_and_then(self.ends(), self.object.attachment()?),
+            Engine::Many(many) => many.mend_now_and_then(self.ends(), self.object.attachment()?, false),
             Engine::Single(_) => Ok(()),
         }
     }
