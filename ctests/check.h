@@ -1,10 +1,12 @@
 /* check.h - what every C test starts from: checks that explain themselves, and an end to every hang.
  *
  * A failed check prints where it stands, its expression, and what was expected and what came, in words; then the
- * program aborts. An alarm ends a program that hangs, and each child that it forked, and names the check it hung in. */
+ * program aborts. An alarm ends a program that hangs, and each child that it forked, and names the check it hung in.
+ * When main() has returned, no descriptor and no mapping of an array may be left. */
 #ifndef CHECK_H
 #define CHECK_H
 
+#include "left.h"
 #include "shm_array.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +23,8 @@
 #define MILLISECONDS(n) ((int64_t)(n) * 1000000)
 #define SECONDS(n) MILLISECONDS((n) * 1000)
 
-#define CHECK(condition) (check_at(__FILE__, __LINE__, #condition), check_true(!!(condition)))
+#define CHECK(condition) (check_at(__FILE__, __LINE__, #condition), /* again, for there are checks inside of some */ \
+                          check_true((condition) || (check_at(__FILE__, __LINE__, #condition), 0)))
 #define RC(code, call) (check_at(__FILE__, __LINE__, #call), check_code((code), (call)))
 #define OK(call) RC(0, call)
 #define SAYS(word) (check_at(__FILE__, __LINE__, "the error's words"), check_words(word)) /* a name or a figure */
@@ -51,6 +54,8 @@ static void check_watch(void)
 static void check_child(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); check_watch(); }
 __attribute__((constructor)) static void check_begin(void)
 { check_main = getpid(); check_watch(); pthread_atfork(NULL, NULL, check_child); }
+__attribute__((destructor)) static void check_end(void)
+{ if (getpid() == check_main && left_behind()) check_failed("nothing", "something of an array", "after main()"); }
 
 /* A name that no other process uses; whoever runs the tests looks for what "ctest-<pid>-" left behind. */
 static inline char *unique_name(char *name, size_t room)

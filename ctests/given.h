@@ -120,7 +120,7 @@ static inline void own_mounts(void)
         file = open("/proc/self/gid_map", O_WRONLY);
         CHECK(write(file, map, strlen(map)) > 0 && close(file) == 0);
     }
-    CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    CHECK(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
 }
 
 /* An empty /dev/shm that no other process sees: for counting what lies there, and for filling it. */

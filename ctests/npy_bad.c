@@ -9,6 +9,7 @@ static const struct { int code; const char *text, *word; } files[] = {
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(4294967296, 4294967296)"), "4294967296"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(2305843009213693952,)"), "2305843009213693952"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(18446744073709551616,)"), "18446744073709551616"},
+    {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(0, 1099511627776, 1099511627776)"), "1099511627776"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "(-3,)"), "-3"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "('3',)"), "'3'"},
     {SHM_ARRAY_ERR_CORRUPT, DICT("'<f8'", "False", "3"), "shape"},

@@ -241,6 +241,24 @@ typedef struct shm_array_stat_t {
   uint32_t pids[64];
 } shm_array_stat_t;
 
+// What tells an array from every other one on this machine.
+typedef struct shm_array_identity_t {
+  // sizeof(shm_array_identity_t), set by the caller.
+  size_t size;
+  // The segment's random id; zeros for an ordinary .npy file.
+  uint8_t id[16];
+  // Device of the file, as stat(2) has it.
+  uint64_t device;
+  // Inode of the file.
+  uint64_t inode;
+  // Bytes from the file's start to the elements.
+  uint64_t data_offset;
+  // SHM_ARRAY_LAST_CLOSE, _ADOPT, as the array was made.
+  uint32_t flags;
+  // 0.
+  uint32_t reserved;
+} shm_array_identity_t;
+
 // One array in a listing.
 typedef struct shm_array_entry_t {
   // sizeof(shm_array_entry_t), set by the caller.
@@ -563,6 +581,42 @@ int shm_array_unlink(const char *name);
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
 
+// What tells an array from every other one on this machine. Costs no system call.
+//
+// A receiver who opens a name compares: a name can be used again, and a copy of a file has the same id as the file.
+//
+// Returns:
+//   EINVAL  `array` or `out` is NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_identity(const shm_array_t *array,
+                       struct shm_array_identity_t *out);
+
+// Keep the array although nobody may be attached: for one receiver who is still on the way to it.
+//
+// Who sends an array's name to another process, and may close the array before that process has opened it, takes a
+// lease first. For at most `duration_ns` nanoseconds neither the last user's close nor shm_array_collect() removes the
+// array; shm_array_unlink() still does. Each call counts for one receiver: the leases end when shm_array_arrived() was
+// called as often, or at the latest deadline. An array that nobody came for by then goes with the next
+// shm_array_collect().
+//
+// Returns:
+//   0           the lease is written into the array, and survives this process.
+//   EINVAL      `array` is NULL, or `duration_ns` is not in 1 .. 24 hours.
+//   EACCES      the array was opened with SHM_ARRAY_READ, and this process may not write the file (EROFS: nobody may).
+//   EOPNOTSUPP  an ordinary .npy file; an untracked array that was not opened with SHM_ARRAY_WRITE.
+//
+// Since 0.1.
+int shm_array_lease(const shm_array_t *array,
+                    int64_t duration_ns);
+
+// Say that a receiver whom shm_array_lease() was called for has opened the array: from now on he keeps it himself.
+//
+// Where no lease is out, nothing happens.
+//
+// Returns: as shm_array_lease(). Since 0.1.
+int shm_array_arrived(const shm_array_t *array);
+
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //
 // Returns:
@@ -822,6 +876,42 @@ int shm_array_unlink(const char *name);
 //
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
+
+// What tells an array from every other one on this machine. Costs no system call.
+//
+// A receiver who opens a name compares: a name can be used again, and a copy of a file has the same id as the file.
+//
+// Returns:
+//   EINVAL  `array` or `out` is NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_identity(const shm_array_t *array,
+                       struct shm_array_identity_t *out);
+
+// Keep the array although nobody may be attached: for one receiver who is still on the way to it.
+//
+// Who sends an array's name to another process, and may close the array before that process has opened it, takes a
+// lease first. For at most `duration_ns` nanoseconds neither the last user's close nor shm_array_collect() removes the
+// array; shm_array_unlink() still does. Each call counts for one receiver: the leases end when shm_array_arrived() was
+// called as often, or at the latest deadline. An array that nobody came for by then goes with the next
+// shm_array_collect().
+//
+// Returns:
+//   0           the lease is written into the array, and survives this process.
+//   EINVAL      `array` is NULL, or `duration_ns` is not in 1 .. 24 hours.
+//   EACCES      the array was opened with SHM_ARRAY_READ, and this process may not write the file (EROFS: nobody may).
+//   EOPNOTSUPP  an ordinary .npy file; an untracked array that was not opened with SHM_ARRAY_WRITE.
+//
+// Since 0.1.
+int shm_array_lease(const shm_array_t *array,
+                    int64_t duration_ns);
+
+// Say that a receiver whom shm_array_lease() was called for has opened the array: from now on he keeps it himself.
+//
+// Where no lease is out, nothing happens.
+//
+// Returns: as shm_array_lease(). Since 0.1.
+int shm_array_arrived(const shm_array_t *array);
 
 // Begin a walk through all arrays with a shared-memory name that this user may read.
 //

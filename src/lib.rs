@@ -27,6 +27,7 @@ mod os;
 mod segment;
 mod sync;
 
+pub use array::handover::ArrayIdentity;
 pub use array::options::{OpenFlags, Options};
 pub use array::stat::Stat;
 pub use array::view::View;

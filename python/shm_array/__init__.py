@@ -17,8 +17,10 @@ Everything here is ctypes over libshm_array.so; array.py has the calls, and _lib
 looked for.
 """
 
+from ._creation import adopt, asarray, copy, empty, empty_like, exists, from_file, full, zeros
 from ._errors import (
     ArgumentError,
+    ArrivalError,
     CorruptError,
     DtypeError,
     Error,
@@ -27,6 +29,8 @@ from ._errors import (
     OwnerDied,
     VersionError,
 )
+from ._handover import by_reference
+from ._interchange import to_arrow, to_pandas, to_polars
 from ._library import version
 from ._lock import Held
 from .array import Array, Entry, Stat, collect, create, list, open, open_fd, unlink
@@ -34,6 +38,8 @@ from .array import Array, Entry, Stat, collect, create, list, open, open_fd, unl
 __version__ = "0.1.0"
 
 __all__ = [
-    "Array", "ArgumentError", "CorruptError", "DtypeError", "Entry", "Error", "FormatError", "Held", "InternalError",
-    "OwnerDied", "Stat", "VersionError", "collect", "create", "list", "open", "open_fd", "unlink", "version",
+    "Array", "ArgumentError", "ArrivalError", "CorruptError", "DtypeError", "Entry", "Error", "FormatError", "Held",
+    "InternalError", "OwnerDied", "Stat", "VersionError", "adopt", "asarray", "by_reference", "collect", "copy",
+    "create", "empty", "empty_like", "exists", "from_file", "full", "list", "open", "open_fd", "to_arrow", "to_pandas",
+    "to_polars", "unlink", "version", "zeros",
 ]  # fmt: skip

@@ -35,6 +35,13 @@ class ArgumentError(Error, OSError, ValueError):
     """An argument makes no sense: a name with a slash, 65 dimensions, an unknown flag (errno EINVAL)."""
 
 
+class ArrivalError(Error, OSError):
+    """An array that was handed over by reference is not to be had where it was received (errno ESTALE or ENOENT).
+
+    The receiver runs on another machine or in a container with another /dev/shm, or the array was unlinked on its way.
+    """
+
+
 class OwnerDied(Error, OSError):
     """A process died while it held the lock for writing: elements may be half written (errno EOWNERDEAD).
 

@@ -140,6 +140,18 @@ class Entry(Structure):
     ]
 
 
+class Identity(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_uint8 * 16),
+        ("device", c_uint64),
+        ("inode", c_uint64),
+        ("data_offset", c_uint64),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class Handle(c_void_p):
     """A `shm_array_t *` that closes itself when the last Python object that uses it is gone.
 
@@ -181,6 +193,9 @@ FUNCTIONS = {
     "shm_array_close": (None, Handle),
     "shm_array_unlink": (c_int, c_char_p),
     "shm_array_funlink": (c_int, Handle),
+    "shm_array_identity": (c_int, Handle, POINTER(Identity)),
+    "shm_array_lease": (c_int, Handle, c_int64),
+    "shm_array_arrived": (c_int, Handle),
     "shm_array_list": (c_int, POINTER(ListHandle)),
     "shm_array_list_next": (c_int, ListHandle, POINTER(Entry)),
     "shm_array_list_close": (None, ListHandle),

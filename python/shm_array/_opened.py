@@ -22,10 +22,17 @@ from ._library import check, library
 class Opened:
     """One opening of a segment: the handle, and what close() has to end. It is what numpy's arrays are based on."""
 
-    __slots__ = ("__array_interface__", "closed", "descriptor", "handle", "locks", "name")
+    __slots__ = (
+        "__array_interface__", "__weakref__", "_identity", "closed", "descriptor", "handle", "locks", "mode", "name",
+        "untracked",
+    )  # fmt: skip
 
-    def __init__(self, handle, view):
+    def __init__(self, handle, view, untracked):
         self.handle = handle
+        self.untracked = untracked
+        writable, shared = view.flags & _library.VIEW_WRITABLE, view.flags & _library.VIEW_SHARED
+        self.mode = "r" if not writable else "r+" if shared else "c"
+        self._identity = None
         self.name = os.fsdecode(library.shm_array_name(handle))
         self.locks = set()  # the handles of the Helds
         self.descriptor = None
@@ -42,6 +49,34 @@ class Opened:
         handle = _library.Handle()
         check(library.shm_array_slice(self.handle, 0, None, None, None, ctypes.byref(handle)), self.name)
         return handle
+
+    @property
+    def path(self):
+        """The file's path, or None for an array without a name."""
+        if not self.name:
+            return None
+        return self.name[7:] if self.name.startswith("file://") else "/dev/shm/" + self.name
+
+    def identity(self):
+        """What tells the segment from every other, as the library's struct; it never changes."""
+        if self._identity is None:
+            got = _library.Identity(size=ctypes.sizeof(_library.Identity))
+            check(library.shm_array_identity(self.handle, ctypes.byref(got)), self.name)
+            self._identity = got
+        return self._identity
+
+    @property
+    def nbytes(self):
+        """Bytes of all elements."""
+        return self.__array_interface__["shape"][0]
+
+    def place_of(self, view):
+        """Bytes from the first element of all to the first element of a view."""
+        return view.__array_interface__["data"][0] - self.__array_interface__["data"][0]
+
+    def memory(self):
+        """All elements, as bytes in an ndarray that keeps this Opened."""
+        return np.asarray(self)
 
     def stat(self):
         """What the library tells, as its struct."""

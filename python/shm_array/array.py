@@ -7,12 +7,13 @@ two live and end together.
 import collections
 import ctypes
 import errno
+import io
 import json
 import os
 
 import numpy as np
 
-from . import _dtype, _library
+from . import _dtype, _interchange, _library
 from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
 from ._library import check, library
 from ._lock import acquire
@@ -127,7 +128,7 @@ def create(
         library.shm_array_create(as_name(name), text.encode(), len(shape), lengths, options, ctypes.byref(handle)),
         name,
     )
-    array = Array._over(handle)
+    array = Array._over(handle, untracked)
     if fill is not None:
         try:
             with array.lock():
@@ -160,14 +161,14 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
         segment = (ctypes.c_uint8 * 16)(*id)
         code = library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle))
     check(code, name)
-    return Array._over(handle)
+    return Array._over(handle, untracked)
 
 
 def open_fd(fd, mode="r", *, untracked=False, adopt=False):
     """Open the array behind a file descriptor, which stays the caller's: one inherited, or received over a socket."""
     handle = _library.Handle()
     check(library.shm_array_open_fd(fd, _open_flags(mode, untracked, adopt), ctypes.byref(handle)))
-    return Array._over(handle)
+    return Array._over(handle, untracked)
 
 
 def unlink(name):
@@ -231,12 +232,12 @@ class Array(np.ndarray):
         raise TypeError("an Array is made by shm_array.create(), or opened by shm_array.open()")
 
     @classmethod
-    def _over(cls, handle):
+    def _over(cls, handle, untracked=False):
         """The Array of what a handle has open."""
         view = _library.View(size=ctypes.sizeof(_library.View))
         check(library.shm_array_view(handle, ctypes.byref(view)))
         dtype = _dtype.from_text(view.dtype.decode(), view.dtype_tag.decode())
-        memory = np.asarray(Opened(handle, view))
+        memory = Opened(handle, view, untracked).memory()
         shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
         return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides)
 
@@ -283,6 +284,34 @@ class Array(np.ndarray):
     def fileno(self):
         """A file descriptor of the array, for subprocess's pass_fds or for a socket; valid until close()."""
         return still_open(self).fileno()
+
+    def flush(self):
+        """Write what has changed to the disk, for an array in a file; memory needs none. Returns when it is there."""
+        os.fsync(still_open(self).fileno())
+
+    # --- for others
+
+    def memmap(self):
+        """The same elements as a numpy.memmap, in a mapping of its own, for code that insists on that type.
+
+        Raises ValueError for an array of mode "c", whose private changes no other mapping has.
+        """
+        opened = still_open(self)
+        if opened.mode == "c":
+            raise ValueError("an array of mode 'c' has private elements: no memmap can show them")
+        # Through the array's own descriptor: as long as the memmap lives, the array counts as used.
+        path = opened.path or f"/proc/self/fd/{opened.fileno()}"
+        access = "rb" if opened.mode == "r" else "r+b"
+        with io.open(path, access, opener=lambda *_: os.dup(opened.fileno())) as file:
+            whole = np.memmap(file, np.uint8, opened.mode, opened.identity().data_offset, (max(opened.nbytes, 1),))
+        place = opened.place_of(self)
+        result = np.ndarray.__new__(np.memmap, self.shape, self.dtype, whole, place, self.strides)
+        result._mmap, result.filename, result.mode = whole._mmap, whole.filename, whole.mode
+        result.offset = whole.offset + place
+        return result
+
+    def __arrow_c_array__(self, requested_schema=None):
+        return _interchange.arrow_c_array(self, requested_schema)
 
     # --- the lock
 

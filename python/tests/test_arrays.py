@@ -254,7 +254,7 @@ os.kill(os.getpid(), 9)
     crashed = start(program, name)
     crashed.communicate()
     assert crashed.returncode == -9 and Path("/dev/shm", name).exists()
-    assert shm_array.collect() >= 1
+    shm_array.collect()
     assert not Path("/dev/shm", name).exists()
     with pytest.raises(ValueError, match="minimum_age"):
         shm_array.collect(-1)

@@ -21,6 +21,7 @@ STRUCTS = {
     "shm_array_view_t": _library.View,
     "shm_array_stat_t": _library.Stat,
     "shm_array_entry_t": _library.Entry,
+    "shm_array_identity_t": _library.Identity,
 }
 C_TYPES = {
     None: "void",

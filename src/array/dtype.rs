@@ -158,6 +158,10 @@ impl Dtype {
     }
 
     fn extension(name: &str) -> Option<Dtype> {
+        // What a segment's header says is a type string or a list: no need to look it up when opening.
+        if !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+            return None;
+        }
         let &(itemsize, alignment, _) = EXTENSIONS.iter().find(|row| among(row.2, name))?;
         Some(Dtype { descr: format!("|V{itemsize}"), tag: name.into(), itemsize, alignment })
     }

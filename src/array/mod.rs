@@ -1,6 +1,7 @@
 //! The array: a typed, shaped, lockable window on a segment.
 
 pub mod dtype;
+pub mod handover;
 mod hold;
 pub mod options;
 pub mod stat;
@@ -18,7 +19,7 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
-use crate::segment::create::{Blueprint, build};
+use crate::segment::create::{Blueprint, build, refuse_beyond_limit};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, kind, lifetime, origin};
@@ -36,7 +37,7 @@ use view::{Geometry, Slice, View};
 pub struct Array {
     opened: Arc<Opened>,
     /// A part of the array; `None`: all of it, as large as it is now.
-    window: Option<Geometry>,
+    window: Option<Box<Geometry>>,
     hold: Hold,
 }
 
@@ -67,10 +68,11 @@ impl Array {
         if !options.or_open {
             return plan.build(&place, options);
         }
+        let deadline = Timeout::For(open::PATIENCE).deadline();
         loop {
             match Array::open_place(&place, OpenFlags { untracked: options.untracked, ..Access::Write.into() }) {
                 Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options) {
-                    Err(error) if error.is(Errno::EEXIST) => continue,
+                    Err(error) if error.is(Errno::EEXIST) && !deadline.has_passed() => continue,
                     done => return done,
                 },
                 Ok(array) => return plan.require_same(array),
@@ -198,8 +200,8 @@ impl Array {
     }
 
     fn geometry(&self) -> Result<Geometry> {
-        match self.window {
-            Some(window) => Ok(window),
+        match &self.window {
+            Some(window) => Ok(**window),
             None => self.layout().map(|layout| Geometry {
                 offset: 0,
                 ndim: layout.ndim as usize,
@@ -226,7 +228,10 @@ impl Array {
 
     /// Another handle on the same mapping: on a part of it, by a slice for each of the leading axes. No copy.
     pub fn slice(&self, slices: &[Slice]) -> Result<Array> {
-        let window = if slices.is_empty() { self.window } else { Some(self.geometry()?.sliced(slices)?) };
+        let window = match slices {
+            [] => self.window.clone(),
+            slices => Some(Box::new(self.geometry()?.sliced(slices)?)),
+        };
         Ok(Array { opened: self.opened.clone(), window, hold: Hold::default() })
     }
 
@@ -290,11 +295,16 @@ impl Array {
                 layout.capacity
             )));
         }
-        let layout = layout.resized(length);
         let attachment = self.segment().attachment()?;
-        attachment.words().front_stale.store(1, Relaxed);
-        attachment.control().replace_layout(&layout);
-        self.write_front(&layout)
+        let become_this = |layout: &Layout| {
+            attachment.words().front_stale.store(1, Relaxed);
+            attachment.control().replace_layout(layout);
+            self.write_front(layout)
+        };
+        become_this(&layout.resized(length)).inspect_err(|_| {
+            // Nothing has changed. Should even the old header not be written, it stays marked as stale.
+            let _ = become_this(&layout);
+        })
     }
 
     /// Make the .npy header agree with the layout record. The caller holds the exclusive lock.
@@ -303,6 +313,7 @@ impl Array {
         let len = description.header.data_offset as usize;
         let front = npy::render(self.opened.dtype.descr(), layout.fortran == 1, layout.shape(), len)?;
         let attachment = self.segment().attachment()?;
+        refuse_beyond_limit(self.segment().place(), len as u64)?;
         file::write_at(attachment.file(), &front, 0).context(|| "cannot write the .npy header".into())?;
         attachment.words().front_stale.store(0, Relaxed);
         Ok(())
@@ -398,7 +409,7 @@ fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
     layout.capacity = layout.growing_axis().map_or(1, |axis| layout.shape[axis]);
     let layout = Layout::new(dtype.itemsize(), &front.shape, front.fortran, layout.capacity);
     let end = layout.bytes_for(layout.capacity).and_then(|bytes| bytes.checked_add(front.data_offset));
-    let Some(end) = end.filter(|end| *end <= file.len) else {
+    let Some(end) = end.filter(|end| *end <= file.len && layout.is_addressable()) else {
         let promised = end.map_or("more than 2^64 bytes".into(), |end| Bytes(end - front.data_offset).to_string());
         return Err(Error::new(
             Code::Corrupt,
@@ -451,10 +462,8 @@ impl Plan {
             )));
         }
         let layout = Layout::new(dtype.itemsize(), shape, options.fortran, capacity);
-        // As numpy does, count axes of length 0 as 1: every stride must be a number.
-        let whole = shape.iter().map(|len| (*len).max(1)).try_fold(dtype.itemsize(), u64::checked_mul);
         let capacity_bytes = layout.bytes_for(capacity).filter(|bytes| *bytes <= i64::MAX as u64);
-        let (Some(capacity_bytes), Some(_)) = (capacity_bytes, whole.filter(|bytes| *bytes <= i64::MAX as u64)) else {
+        let Some(capacity_bytes) = capacity_bytes.filter(|_| layout.is_addressable()) else {
             return Err(Error::invalid(format!(
                 "shape {shape:?} with {} bytes for each element and capacity {capacity} is more than 2^63 bytes",
                 dtype.itemsize()

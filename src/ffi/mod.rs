@@ -1,6 +1,7 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod handover;
 pub mod list;
 pub mod object;
 pub mod queue;
@@ -35,7 +36,8 @@ fn guard(body: impl FnOnce() -> Result<()>) -> c_int {
 #[cold]
 fn report(error: &Error) -> c_int {
     let detail = CString::new(error.detail().replace('\0', "\\0")).unwrap_or_default();
-    DETAIL.with_borrow_mut(|last| *last = detail);
+    // A thread that ends has no more words when its destructors run; they still get the code.
+    let _ = DETAIL.try_with(|last| *last.borrow_mut() = detail);
     error.code().number()
 }
 
@@ -127,4 +129,49 @@ unsafe fn put<T>(out: *mut T, what: &str, value: impl FnOnce() -> Result<T>) -> 
     // SAFETY: the caller's promise.
     unsafe { out.write(value) };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use report::{SHM_ARRAY_ERR_PANIC, shm_array_error_detail};
+
+    fn detail() -> String {
+        // SAFETY: never NULL, and valid until this thread's next failure.
+        unsafe { CStr::from_ptr(shm_array_error_detail()) }.to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn a_panic_becomes_a_code_and_words() {
+        assert_eq!(guard(|| panic!("{} of {}", 3, 2)), SHM_ARRAY_ERR_PANIC);
+        assert!(detail().ends_with("please report it: 3 of 2"), "{}", detail());
+        assert_eq!(guard(|| panic!("plain")), SHM_ARRAY_ERR_PANIC);
+        assert!(detail().ends_with("please report it: plain"), "{}", detail());
+        assert_eq!(guard(|| std::panic::panic_any(7)), SHM_ARRAY_ERR_PANIC);
+        assert_eq!(guard(|| Ok(())), 0);
+    }
+
+    #[test]
+    fn words_with_a_nul_are_words() {
+        assert_eq!(guard(|| Err(Error::invalid("a\0b"))), libc::EINVAL);
+        assert_eq!(detail(), "a\\0b");
+    }
+
+    /// Whatever returns a code has its body in [`guard`].
+    #[test]
+    fn every_exported_function_is_guarded() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");
+        let mut guarded = 0;
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            for function in text.split("#[unsafe(no_mangle)]").skip(1) {
+                let body = function.split_once("\n}").unwrap().0;
+                let (head, body) = body.split_once(" {\n").unwrap();
+                let returns_a_code = head.ends_with("-> c_int");
+                assert!(!returns_a_code || body.contains("guard("), "not in a guard:{head}");
+                guarded += usize::from(returns_a_code);
+            }
+        }
+        assert!(guarded > 15, "{guarded} functions that return a code were found");
+    }
 }

@@ -96,6 +96,27 @@ pub struct shm_array_stat_t {
     pub pids: [u32; 64],
 }
 
+/// What tells an array from every other one on this machine.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct shm_array_identity_t {
+    /// sizeof(shm_array_identity_t), set by the caller.
+    pub size: usize,
+    /// The segment's random id; zeros for an ordinary .npy file.
+    pub id: [u8; 16],
+    /// Device of the file, as stat(2) has it.
+    pub device: u64,
+    /// Inode of the file.
+    pub inode: u64,
+    /// Bytes from the file's start to the elements.
+    pub data_offset: u64,
+    /// SHM_ARRAY_LAST_CLOSE, _ADOPT, as the array was made.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
 /// One array in a listing.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -147,6 +168,8 @@ unsafe impl Sized for shm_array_view_t {}
 unsafe impl Sized for shm_array_stat_t {}
 // SAFETY: see the structs.
 unsafe impl Sized for shm_array_entry_t {}
+// SAFETY: see the structs.
+unsafe impl Sized for shm_array_identity_t {}
 
 /// All zero.
 pub(super) fn zeroed<T: Sized>() -> T {

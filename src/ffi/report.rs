@@ -48,7 +48,7 @@ pub extern "C" fn shm_array_strerror(code: c_int) -> *const c_char {
 /// Never NULL; empty before the first failure; valid until this thread's next failure. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_error_detail() -> *const c_char {
-    DETAIL.with_borrow(|detail| detail.as_ptr())
+    DETAIL.try_with(|detail| detail.borrow().as_ptr()).unwrap_or(c"".as_ptr())
 }
 
 /// The version of this library, such as "0.1.0".

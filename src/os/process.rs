@@ -48,13 +48,18 @@ fn page() -> &'static AtomicU64 {
     unsafe { &*page }
 }
 
+/// Where there is no memory for a page: fork handlers renew this, too, and only a bare clone(2) goes unnoticed.
+static UNWIPED: AtomicU64 = AtomicU64::new(0);
+
 fn make_page() -> *mut AtomicU64 {
-    // A page of its own: advice is given by the page. Without memory for one page nothing goes on.
-    let map = MmapRaw::from(MmapMut::map_anon(page_size()).expect("one page of memory"));
-    // A kernel older than 4.14 does not know the advice: fork handlers then do it alone.
-    // SAFETY: advice for a page that this function made, and that is not used yet.
-    let _ = unsafe { libc::madvise(map.as_mut_ptr().cast(), map.len(), libc::MADV_WIPEONFORK) };
-    let fresh = map.as_mut_ptr().cast::<AtomicU64>();
+    // A page of its own: advice is given by the page.
+    let map = MmapMut::map_anon(page_size()).map(MmapRaw::from).ok();
+    if let Some(map) = &map {
+        // A kernel older than 4.14 does not know the advice: fork handlers then do it alone.
+        // SAFETY: advice for a page that this function made, and that is not used yet.
+        let _ = unsafe { libc::madvise(map.as_mut_ptr().cast(), map.len(), libc::MADV_WIPEONFORK) };
+    }
+    let fresh = map.as_ref().map_or((&raw const UNWIPED).cast_mut(), |map| map.as_mut_ptr().cast());
     match PAGE.compare_exchange(std::ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
             std::mem::forget(map);

@@ -69,6 +69,14 @@ pub fn coarse_ms() -> u64 {
     now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
+/// Nanoseconds since the machine was started, its sleep included (CLOCK_BOOTTIME): the same for all its processes.
+pub fn boottime_ns() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec. It knows the clock since 2.6.39, so that nothing can go wrong.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

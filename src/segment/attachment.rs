@@ -10,7 +10,7 @@
 //! that. A forked child inherits the mapping and the descriptor, which serve it as well, but not the claim: the
 //! claim carries the epoch of the process that made it (see `os::process`).
 
-use std::cell::RefCell;
+use std::cell::UnsafeCell;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -329,18 +329,24 @@ fn current_registry() -> &'static Registry {
     }
 }
 
-thread_local! {
-    /// The registry's mutex while this thread forks.
-    static FORKING: RefCell<Option<MutexGuard<'static, Known>>> = const { RefCell::new(None) };
-}
+/// The registry's mutex while a thread forks. Only who has locked that mutex touches this; not a thread-local, which
+/// a thread that forks in its last destructors has no more.
+struct Forking(UnsafeCell<Option<MutexGuard<'static, Known>>>);
+
+// SAFETY: see above: the mutex keeps threads apart.
+unsafe impl Sync for Forking {}
+
+static FORKING: Forking = Forking(UnsafeCell::new(None));
 
 extern "C" fn before_fork() {
     let guard = current_registry().known.lock().unwrap_or_else(PoisonError::into_inner);
-    FORKING.with_borrow_mut(|forking| *forking = Some(guard));
+    // SAFETY: the mutex is ours from now on.
+    unsafe { *FORKING.0.get() = Some(guard) };
 }
 
 extern "C" fn after_fork_in_parent() {
-    FORKING.with_borrow_mut(|forking| *forking = None);
+    // SAFETY: the mutex is ours until the guard, which leaves the cell first, is dropped.
+    drop(unsafe { (*FORKING.0.get()).take() });
 }
 
 extern "C" fn after_fork_in_child() {
@@ -349,7 +355,7 @@ extern "C" fn after_fork_in_child() {
     if let Some(registry) = unsafe { REGISTRY.load(Ordering::Acquire).as_ref() } {
         registry.epoch.store(process::epoch(), Ordering::Release);
     }
-    FORKING.with_borrow_mut(|forking| *forking = None);
+    after_fork_in_parent();
 }
 
 #[cfg(test)]

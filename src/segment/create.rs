@@ -161,9 +161,10 @@ impl Rear {
             metadata_len: lens[2],
             texts_crc: crc(texts.concat().as_bytes()),
             wakes_readers: u32::from(blueprint.wakes_readers),
+            extension_offset: 0,
             state_offset,
             state_len: blueprint.state_len,
-            reserved: [0; 66],
+            reserved: [0; 65],
         }
         .sealed();
         let trailer = Trailer::new(control_offset, control_len);
@@ -222,19 +223,25 @@ const LONGEST_TEXT: u32 = 1 << 24;
 /// Below this, reading the machine's figures costs more than the attempt.
 const WORTH_ASKING: u64 = 16 << 20;
 
-/// What cannot succeed is refused before the kernel has worked for it (or killed for it).
-pub(super) fn refuse_early(place: &Place, rear: &Rear) -> Result<()> {
-    let need = rear.description.trailer.file_len;
-    if let Some(limit) = memory::file_size_limit().filter(|limit| need > *limit) {
-        return Err(Error::os(
+/// Who writes beyond RLIMIT_FSIZE is killed by SIGXFSZ.
+pub fn refuse_beyond_limit(place: &Place, need: u64) -> Result<()> {
+    match memory::file_size_limit().filter(|limit| need > *limit) {
+        None => Ok(()),
+        Some(limit) => Err(Error::os(
             Errno::EFBIG,
             format!(
                 "{place} needs {}, and this process may write files of {} (RLIMIT_FSIZE): raise it with ulimit -f",
                 Bytes(need),
                 Bytes(limit)
             ),
-        ));
+        )),
     }
+}
+
+/// What cannot succeed is refused before the kernel has worked for it.
+pub(super) fn refuse_early(place: &Place, rear: &Rear) -> Result<()> {
+    let need = rear.description.trailer.file_len;
+    refuse_beyond_limit(place, need)?;
     if matches!(place, Place::File(_)) || need < WORTH_ASKING {
         return Ok(());
     }

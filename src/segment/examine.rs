@@ -218,13 +218,12 @@ fn read_texts(fd: impl AsFd, header: &Header, trailer: &Trailer, tail: &[u8], ta
 /// A resize in the very moment of reading can tear the record; reading again then helps, unless it is damaged.
 fn valid_layout(fd: impl AsFd, last: &[u8], header: &Header, trailer: &Trailer) -> Result<Layout> {
     const ATTEMPTS: usize = 3;
-    let mut page = [0u8; PAGE as usize];
-    page.copy_from_slice(last);
-    let mut result = layout_in(&page, header);
+    let mut result = layout_in(last, header);
     for _ in 1..ATTEMPTS {
         if result.is_ok() {
             break;
         }
+        let mut page = [0u8; PAGE as usize];
         file::read_at(&fd, &mut page, trailer.file_len - PAGE).context(|| "cannot read the layout".into())?;
         result = layout_in(&page, header);
     }

@@ -132,12 +132,14 @@ pub struct Header {
     pub texts_crc: u32,
     /// 1: wakers always wake, for the sake of waiters who may only read and cannot say that they wait.
     pub wakes_readers: u32,
+    /// Offset in the file of later additions; 0: none.
+    pub extension_offset: u64,
     /// Where the state of the object begins in the control block: a semaphore's count, a queue's ends, ...
     pub state_offset: u32,
     /// Its length in bytes; 0: an array, which needs none.
     pub state_len: u32,
     /// 0.
-    pub reserved: [u64; 66],
+    pub reserved: [u64; 65],
 }
 
 /// What a segment is. All kinds have the same front, control block, slots and lifetimes.
@@ -266,7 +268,8 @@ pub struct Words {
     pub readers: [AtomicU64; 16],
     /// The small lock of the range table and its ticket counter (not used yet).
     ranges_reserved: [AtomicU64; 8],
-    /// Until when a last-close segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns; 0: no lease).
+    /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
+    /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
     /// Who published last, when, and who sleeps until somebody does (not used yet).
     publisher_reserved: [AtomicU64; 7],
@@ -413,6 +416,12 @@ impl Layout {
         row.checked_mul(if growing.is_some() { length } else { 1 })
     }
 
+    /// Whether every offset within the elements is a number: as numpy does, axes of length 0 count as 1.
+    pub fn is_addressable(&self) -> bool {
+        let lengths = self.shape().iter().map(|len| (*len).max(1));
+        lengths.into_iter().try_fold(self.itemsize, u64::checked_mul).is_some_and(|bytes| bytes <= i64::MAX as u64)
+    }
+
     /// The same array with another length of its growing axis.
     pub fn resized(&self, length: u64) -> Layout {
         let mut layout = *self;
@@ -447,7 +456,11 @@ impl Layout {
         }
         let length = self.growing_axis().map_or(1, |axis| self.shape[axis]);
         let fits = |bytes: Option<u64>| bytes.is_some_and(|bytes| bytes <= capacity_bytes);
-        if !fits(self.bytes_for(length)) || length > self.capacity.max(1) || !fits(self.bytes_for(self.capacity)) {
+        if !self.is_addressable()
+            || !fits(self.bytes_for(length))
+            || length > self.capacity.max(1)
+            || !fits(self.bytes_for(self.capacity))
+        {
             return corrupt("the shape needs more bytes than there are");
         }
         if self.strides != self.close_strides() {
@@ -513,6 +526,8 @@ mod tests {
             assert_eq!(damaged.validate(96).unwrap_err().code(), Code::Corrupt, "the checksum guards it");
             assert_eq!(damaged.sealed().validate(96).unwrap_err().code(), Code::Corrupt, "so do the checks");
         }
+        let without_elements = Layout::new(8, &[0, 1 << 40, 1 << 40], false, 0);
+        assert_eq!(without_elements.validate(96).unwrap_err().code(), Code::Corrupt, "offsets beyond every number");
     }
 
     #[test]

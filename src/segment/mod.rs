@@ -1,7 +1,8 @@
 //! A segment: a file with a .npy front and a control block behind, mapped by several processes.
 //!
 //! `format` says where every byte lies, `create` builds, `open` examines and maps, `attachment` is how a
-//! process that locks is known to the others, `remove` takes names away, `directory` looks round.
+//! process that locks is known to the others, `remove` takes names away (not while there is a
+//! `lease`), `directory` looks round.
 
 pub mod adopt;
 pub mod attachment;
@@ -10,6 +11,7 @@ pub mod create;
 pub mod directory;
 pub mod examine;
 pub mod format;
+pub mod lease;
 pub mod literal;
 pub mod npy;
 pub mod object;

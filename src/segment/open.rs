@@ -19,7 +19,7 @@ use super::format::{kind, lock_byte};
 use super::{Access, Segment};
 
 /// A remover holds the attach byte for microseconds; who is in the way for longer means it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// Open a segment of this [`kind`] by name.
@@ -27,7 +27,7 @@ pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
     let Some(path) = place.path() else {
         return Err(Error::invalid("anonymous memory has no name: pass its descriptor to the function that opens one"));
     };
-    let deadline = Timeout::For(PATIENCE).deadline();
+    let mut deadline = None;
     loop {
         let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
         let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
@@ -39,7 +39,7 @@ pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
             let contents = examine(&fd, &facts, place)?;
             return finish(fd, &facts, place.clone(), access, kind, contents);
         }
-        if deadline.has_passed() {
+        if deadline.get_or_insert_with(|| Timeout::For(PATIENCE).deadline()).has_passed() {
             return Err(Error::os(
                 Errno::EBUSY,
                 format!("{place} is being replaced or removed, again and again, for {PATIENCE:?}: try later"),

@@ -4,6 +4,7 @@
 //! that inode, and unlinks. Removing an *unused* segment write-locks the attach byte as well, which fails while
 //! anybody, anywhere, is attached.
 
+use std::mem::offset_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,10 @@ use crate::error::{Context, Errno, Error, Result};
 use crate::os::file::{self, FileId};
 use crate::os::file_lock::{self, Kind};
 use crate::os::name::Place;
-use crate::os::time::{Deadline, Timeout};
+use crate::os::time::{self, Deadline, Timeout};
 
-use super::format::{MAGIC, lock_byte};
+use super::format::{MAGIC, PAGE, Words, lock_byte, page};
+use super::lease;
 use super::open::{PATIENCE, cannot_open};
 
 /// Unlink a name, whoever uses the segment: they keep what they have. With `only`, the name must stand for that
@@ -64,17 +66,29 @@ pub(super) fn take_name_byte(fd: impl AsFd, place: &Place, deadline: Deadline) -
     Ok(())
 }
 
-/// Remove the file if `path` still is it and nobody is attached; says whether it was removed.
+/// Remove the segment if `path` still is it, nobody is attached, and nobody is on the way to it; says whether it was
+/// removed.
 pub fn remove_unused(path: &Path, id: FileId) -> nix::Result<bool> {
     let fd = file::open_existing(path, true)?;
-    let idle = file::facts(&fd)?.id == id
+    let facts = file::facts(&fd)?;
+    // A lease is taken, and given back, by who is attached: with the attach byte locked it cannot change.
+    let idle = facts.id == id
         && file_lock::try_lock(&fd, lock_byte::ATTACH, Kind::Write)?
         && file_lock::try_lock(&fd, lock_byte::NAME, Kind::Write)?
+        && !is_leased(&fd, facts.size)?
         && file::named(path)? == id;
     if idle {
         file::remove(path)?;
     }
     Ok(idle)
+}
+
+/// Whether somebody has handed the segment over, and the receiver may still come.
+fn is_leased(fd: impl AsFd, size: u64) -> nix::Result<bool> {
+    let place = page::WORDS + offset_of!(Words, lease_deadline_ns) as u64;
+    let mut word = [0u8; 8];
+    let read = file::read_at(fd, &mut word, size.saturating_sub(PAGE) + place)?;
+    Ok(read == word.len() && lease::is_running(i64::from_ne_bytes(word), time::boottime_ns()))
 }
 
 /// The part of an opened last-close segment that is dropped last, when mapping and descriptor are gone already:

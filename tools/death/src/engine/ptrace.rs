@@ -112,7 +112,7 @@ impl Tracee {
                 Ok(_) => {}
                 Err(why) => return Stop::Gone(format!("could not be waited for: {why}")),
             }
-            if patience.exhausted() {
+            if patience.exhausted(&[pid]) {
                 return Stop::Stuck(format!("no stop within {LIMIT:?}: {}", watchdog::describe(pid)));
             }
         }

@@ -155,7 +155,7 @@ impl<'a> Trials<'a> {
         let slot = &self.cast.page.slots[SURVIVOR];
         let mut patience = Patience::new();
         let mut looks_asleep = 0;
-        while !patience.exhausted() && looks_asleep < 3 {
+        while !patience.exhausted(&[self.survivor.pid]) && looks_asleep < 3 {
             wait_while(&slot.answer, 0);
             if slot.answer.load(SeqCst) != 0 {
                 return false;
@@ -181,7 +181,7 @@ impl<'a> Trials<'a> {
                 return Err(format!("the survivor, told to {order:?}, {} at '{}'", in_words(status), slot.doing()));
             }
             // Twice the limit: its own waits end at the limit, and then it can say more than we could.
-            if patience.spent() > LIMIT * 2 {
+            if patience.is_over(LIMIT * 2, &[self.survivor.pid]) {
                 let how = watchdog::describe(self.survivor.pid);
                 return Err(format!("the survivor, told to {order:?}, hangs at '{}':\n    {how}", slot.doing()));
             }

@@ -2,7 +2,8 @@
 //!
 //! Half a second without a sign of life is a hang, unless the machine gave the processes no chance to give one. So
 //! the time is not read off a clock but summed up from the watchdog's own short naps: when a nap of a millisecond
-//! took a hundred, the whole machine stood still, and only a little of it counts.
+//! took a hundred, the whole machine stood still, and only a little of it counts. And when one of those that are
+//! waited for could run, but got no processor because others wanted it, the wait goes on.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -17,16 +18,21 @@ pub const LIMIT: Duration = Duration::from_millis(500);
 /// One look at the clock adds at most this.
 const MOST: Duration = Duration::from_millis(20);
 
+/// No wait is longer than this, whoever starves.
+const AT_LAST: Duration = Duration::from_secs(10);
+
 /// Time spent waiting, in which the harness itself could run.
 pub struct Patience {
     last: Instant,
     spent: Duration,
+    /// How long those that are waited for had run when half of the limit was over.
+    ran_by_half: Option<Vec<Duration>>,
 }
 
 impl Patience {
     /// Begin to wait.
     pub fn new() -> Patience {
-        Patience { last: Instant::now(), spent: Duration::ZERO }
+        Patience { last: Instant::now(), spent: Duration::ZERO, ran_by_half: None }
     }
 
     /// Look again (every few milliseconds at least) and say how long it has been.
@@ -37,10 +43,33 @@ impl Patience {
         self.spent
     }
 
-    /// Look again; is it over the limit?
-    pub fn exhausted(&mut self) -> bool {
-        self.spent() > LIMIT
+    /// Look again; is it over the limit, for these processes?
+    pub fn exhausted(&mut self, pids: &[Pid]) -> bool {
+        self.is_over(LIMIT, pids)
     }
+
+    /// As [`Patience::exhausted`], with another limit.
+    pub fn is_over(&mut self, limit: Duration, pids: &[Pid]) -> bool {
+        let spent = self.spent();
+        if spent < limit / 2 {
+            return false;
+        }
+        let ran = self.ran_by_half.get_or_insert_with(|| pids.iter().map(|pid| ran(*pid)).collect());
+        let starves =
+            |(pid, before): (&Pid, &Duration)| state(*pid) == Some('R') && ran_since(*pid, *before) < LIMIT / 4;
+        spent > limit && (spent > AT_LAST || !pids.iter().zip(ran.iter()).any(starves))
+    }
+}
+
+/// For how long a process has had a processor.
+fn ran(pid: Pid) -> Duration {
+    let schedule = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let first = schedule.split_whitespace().next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(first.unwrap_or(0))
+}
+
+fn ran_since(pid: Pid, before: Duration) -> Duration {
+    ran(pid).saturating_sub(before)
 }
 
 impl Default for Patience {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::engine::chance::Chance;
@@ -189,7 +190,8 @@ impl Arena<'_> {
             if late.is_empty() {
                 return Ok(());
             }
-            if patience.exhausted() {
+            let pids: Vec<Pid> = self.living.iter().map(|process| process.pid).collect();
+            if patience.exhausted(&pids) {
                 let who: Vec<String> = late.iter().map(|process| self.describe(process)).collect();
                 return Err(format!(
                     "a hang: {} of {} participants completed no round in {LIMIT:?}, while nobody was killed or stopped\n    {}",
@@ -250,7 +252,7 @@ fn once(cast: &Cast, role: &str) -> Verdict {
                 None => Err(format!("the process that should {role} {}", in_words(status))),
             };
         }
-        if patience.spent() > LIMIT * 4 {
+        if patience.is_over(LIMIT * 4, &[process.pid]) {
             let doing = cast.page.slots[slot].doing();
             return Err(format!("{role} hangs at '{doing}': {}", watchdog::describe(process.pid)));
         }

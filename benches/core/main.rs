@@ -1,0 +1,142 @@
+//! What the core costs, each time beside the barest thing that could do its work, in one run.
+//!
+//! `cargo bench --bench core` prints a table for each question; words behind `--` choose among them: `open`, `lock`,
+//! `create`. Candidates take turns, so that what the machine does meanwhile strikes all of them alike; the figure is the
+//! median of their turns. What counts is the last column, the ratio: absolute times differ from machine to machine.
+
+mod bare;
+mod race;
+
+use std::ffi::CString;
+use std::hint::black_box;
+
+use shm_array::ffi::array::{SHM_ARRAY_EXCLUSIVE, SHM_ARRAY_SHARED, shm_array_lock, shm_array_unlock};
+use shm_array::{Access, Array, Options};
+
+use race::{Candidate, race};
+
+const GIB: usize = 1 << 30;
+
+fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    for (name, bench) in [("open", open as fn()), ("lock", lock), ("create", create)] {
+        if asked.is_empty() || asked.iter().any(|word| word == name) {
+            bench();
+        }
+    }
+}
+
+/// An array that is unlinked when the benchmark has ended.
+struct Named {
+    name: String,
+    array: Array,
+}
+
+impl Named {
+    fn new(what: &str, shape: &[u64]) -> Named {
+        let name = format!("bench-{}-{what}", std::process::id());
+        let array = Array::create(Some(&name), "<f8", shape, &Options::default()).unwrap_or_else(|why| panic!("{why}"));
+        Named { name, array }
+    }
+
+    fn path(&self) -> CString {
+        CString::new(format!("/dev/shm/{}", self.name)).expect("names have no NUL")
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let _ = self.array.unlink();
+    }
+}
+
+fn open() {
+    let named = Named::new("open", &[1000]);
+    let (name, path) = (named.name.as_str(), named.path());
+    let ours = |access: Access| {
+        move |times| {
+            for _ in 0..times {
+                drop(black_box(Array::open(name, access).expect("it is there")));
+            }
+        }
+    };
+    race(
+        "Open and close an array of 1,000 float64",
+        &mut [
+            Candidate::new("open, fstat, mmap, munmap, close", |times| {
+                (0..times).for_each(|_| bare::open_and_close(&path, 0, false));
+            }),
+            Candidate::new("the same, and one pread of 4 KiB", |times| {
+                (0..times).for_each(|_| bare::open_and_close(&path, 4096, false));
+            }),
+            Candidate::new("the same, and one element read instead", |times| {
+                (0..times).for_each(|_| bare::open_and_close(&path, 0, true));
+            }),
+            Candidate::new("shm_array, to read", ours(Access::Read)),
+            Candidate::new("shm_array, to write", ours(Access::Write)),
+            Candidate::new("shm_array, copy-on-write", ours(Access::CopyOnWrite)),
+        ],
+        2000,
+    );
+}
+
+fn lock() {
+    let named = Named::new("lock", &[1000]);
+    let array = Some(&named.array);
+    let ours = |mode: u32| {
+        move |times| {
+            for _ in 0..times {
+                assert_eq!(shm_array_lock(array, mode, -1), 0);
+                assert_eq!(shm_array_unlock(array), 0);
+            }
+        }
+    };
+    let (mutex, robust, rwlock, word) =
+        (bare::Mutex::new(false), bare::Mutex::new(true), bare::RwLock::new(), bare::Word::new());
+    race(
+        "Lock and unlock, nobody else there",
+        &mut [
+            Candidate::new("compare-and-exchange, store", |times| (0..times).for_each(|_| word.lock_and_unlock())),
+            Candidate::new("pthread_mutex, process-shared", |times| (0..times).for_each(|_| mutex.lock_and_unlock())),
+            Candidate::new("pthread_mutex, robust", |times| (0..times).for_each(|_| robust.lock_and_unlock())),
+            Candidate::new("pthread_rwlock, to write", |times| (0..times).for_each(|_| rwlock.write_and_unlock())),
+            Candidate::new("pthread_rwlock, to read", |times| (0..times).for_each(|_| rwlock.read_and_unlock())),
+            Candidate::new("shm_array, exclusive", ours(SHM_ARRAY_EXCLUSIVE)),
+            Candidate::new("shm_array, shared", ours(SHM_ARRAY_SHARED)),
+        ],
+        200_000,
+    );
+}
+
+fn create() {
+    let name = format!("bench-{}-create", std::process::id());
+    let ours = |touch: bool| {
+        let name = name.as_str();
+        move |times| {
+            for _ in 0..times {
+                let array = Array::create(Some(name), "|u1", &[GIB as u64], &Options::default());
+                let array = array.unwrap_or_else(|why| panic!("{why}"));
+                if touch {
+                    // SAFETY: the view has so many bytes, and nobody else knows of this array.
+                    unsafe { bare::touch(array.view().expect("it has a view").data, GIB) };
+                }
+                array.unlink().expect("it is ours");
+            }
+        }
+    };
+    race(
+        "Create 1 GiB in /dev/shm, and give it back",
+        &mut [
+            Candidate::new("fallocate alone", |times| (0..times).for_each(|_| bare::allocate(GIB, true, false))),
+            Candidate::new("fallocate, and touch every page", |times| {
+                (0..times).for_each(|_| bare::allocate(GIB, true, true));
+            }),
+            Candidate::new("ftruncate, and touch every page", |times| {
+                (0..times).for_each(|_| bare::allocate(GIB, false, true));
+            }),
+            Candidate::new("shm_array", ours(false)),
+            Candidate::new("shm_array, and touch every page", ours(true)),
+        ],
+        1,
+    );
+}

@@ -1,0 +1,65 @@
+//! Several ways to do one thing, taking turns.
+
+use std::time::{Duration, Instant};
+
+/// Turns of each candidate; the first is for warming up.
+const TURNS: usize = 1 + 15;
+
+/// A way to do it: `run(n)` does it n times.
+pub struct Candidate<'a> {
+    name: &'a str,
+    run: Box<dyn FnMut(u32) + 'a>,
+    turns: Vec<Duration>,
+}
+
+impl<'a> Candidate<'a> {
+    pub fn new(name: &'a str, run: impl FnMut(u32) + 'a) -> Candidate<'a> {
+        Candidate { name, run: Box::new(run), turns: Vec::new() }
+    }
+
+    fn seconds(&self) -> impl Iterator<Item = f64> {
+        self.turns.iter().map(Duration::as_secs_f64)
+    }
+}
+
+fn median(of: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = of.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// Let all candidates do it `times` times a turn, and print what one time takes, and how often the first one's: medians,
+/// the ratio's over the ratios of single turns.
+pub fn race(title: &str, candidates: &mut [Candidate], times: u32) {
+    for turn in 0..TURNS {
+        for candidate in candidates.iter_mut() {
+            warm_up();
+            let start = Instant::now();
+            (candidate.run)(times);
+            if turn > 0 {
+                candidate.turns.push(start.elapsed() / times);
+            }
+        }
+    }
+    println!("\n| {title} | time | times the first |\n|---|---|---|");
+    for candidate in candidates.iter() {
+        let ratios = candidate.seconds().zip(candidates[0].seconds()).map(|(own, first)| own / first);
+        println!("| {} | {} | {:.1} |", candidate.name, in_words(median(candidate.seconds())), median(ratios));
+    }
+}
+
+fn in_words(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
+        seconds if seconds < 1e-3 => format!("{:.1} us", seconds * 1e6),
+        seconds => format!("{:.0} ms", seconds * 1e3),
+    }
+}
+
+/// A virtual machine's host takes free memory back after a while, and the next to touch some pays for that. So touch a
+/// little and free it; whoever takes much memory pays alike, for candidates follow each other closely.
+fn warm_up() {
+    let mut memory = vec![0u8; 16 << 20];
+    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    std::hint::black_box(&memory);
+}

@@ -1,0 +1,46 @@
+/* lease_expires.c - when nobody has come by the lease's end, collect removes the array, and the last closer does. */
+#include "given.h"
+#include <time.h>
+
+static shm_array_t *leased(char *name, size_t room, int64_t duration)
+{
+    uint64_t shape[] = {3};
+    shm_array_options_t options = no_options();
+    shm_array_t *array = NULL;
+    options.flags = SHM_ARRAY_LAST_CLOSE;
+    OK(shm_array_create(unique_name(name, room), "<f8", 1, shape, &options, &array));
+    OK(shm_array_lease(array, duration));
+    return array;
+}
+
+static void pass(int64_t ns)
+{
+    struct timespec time = {ns / 1000000000, ns % 1000000000};
+    CHECK(nanosleep(&time, NULL) == 0);
+}
+
+int main(void)
+{
+    char name[64], other[64];
+    uint64_t removed = 0;
+
+    shm_array_close(leased(name, sizeof name, SECONDS(1)));
+    CHECK(exists(name));
+    pass(MILLISECONDS(1100));
+    OK(shm_array_collect(-1, &removed));
+    CHECK(!exists(name) && removed >= 1);
+
+    shm_array_t *array = leased(name, sizeof name, MILLISECONDS(10));
+    pass(MILLISECONDS(20));
+    shm_array_close(array);
+    CHECK(!exists(name));
+
+    /* A shorter lease does not cut a longer one. */
+    array = leased(other, sizeof other, SECONDS(60));
+    OK(shm_array_lease(array, MILLISECONDS(1)));
+    pass(MILLISECONDS(5));
+    shm_array_close(array);
+    CHECK(exists(other));
+    OK(shm_array_unlink(other));
+    return 0;
+}

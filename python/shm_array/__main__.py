@@ -1,0 +1,69 @@
+"""python -m shm_array: what shared arrays there are, and whether this machine suits them.
+
+    python -m shm_array list              every shared array with a shared-memory name
+    python -m shm_array collect           remove what crashed programs left behind
+    python -m shm_array doctor ...        and all else: what the command-line program shm-array does
+
+The program `shm-array` does the work where it is installed. Without it list and collect work all the same.
+"""
+
+import os
+import shutil
+import sys
+import time
+
+from . import array
+
+PROGRAM = "shm-array"
+
+
+def main(arguments):
+    program = shutil.which(PROGRAM)
+    if program and arguments:
+        os.execv(program, [PROGRAM, *arguments])
+    if arguments == ["list"]:
+        print_list()
+    elif arguments == ["collect"]:
+        print(f"{array.collect()} removed")
+    elif not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+    else:
+        sys.exit(
+            f"`{' '.join(arguments)}` is done by the program {PROGRAM}, which is not on the PATH: build it with cargo, "
+            "from the same sources. `python -m shm_array list` and `collect` work without it."
+        )
+
+
+def print_list():
+    rows = [("NAME", "DTYPE", "SHAPE", "SIZE", "LIFETIME", "IN USE", "LOCKED BY", "CREATED")]
+    for entry in array.list():
+        rows.append(
+            (
+                entry.name,
+                entry.dtype,
+                " x ".join(map(str, entry.shape)) or "-",
+                readable(entry.file_bytes),
+                entry.lifetime,
+                "yes" if entry.attached else "no",
+                str(entry.lock_pid or "-"),
+                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.created)),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def readable(size):
+    """Bytes, in the largest unit that leaves a number from 1 on."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            break
+        size /= 1024
+    else:
+        unit = "TiB"
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

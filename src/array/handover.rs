@@ -1,0 +1,93 @@
+//! Handing an array over to another process: what tells it from every other, and keeping it until it has arrived.
+
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use crate::error::{Errno, Error, Result};
+use crate::os::time::boottime_ns;
+use crate::segment::attachment::Attachment;
+use crate::segment::examine::Contents;
+use crate::segment::format::origin;
+use crate::segment::{Access, lease};
+
+use super::Array;
+
+/// What tells an array from every other one on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ArrayIdentity {
+    /// The segment's random id; zeros for an ordinary .npy file.
+    pub id: [u8; 16],
+    /// Of the file, as stat(2) has it.
+    pub device: u64,
+    /// Of the file.
+    pub inode: u64,
+    /// From the file's start to the elements, in bytes.
+    pub data_offset: u64,
+    /// Removed when its last user closes it.
+    pub last_close: bool,
+    /// It was an ordinary .npy file once.
+    pub adopted: bool,
+}
+
+impl Array {
+    /// Which array this is. Costs no system call.
+    pub fn identity(&self) -> ArrayIdentity {
+        let segment = self.segment();
+        let file = segment.id();
+        let ordinary = |front_len| ArrayIdentity {
+            id: [0; 16],
+            device: file.device(),
+            inode: file.inode(),
+            data_offset: front_len,
+            last_close: false,
+            adopted: false,
+        };
+        match segment.contents() {
+            Contents::Ordinary(file) => ordinary(file.front.data_offset),
+            Contents::Shared(description) => ArrayIdentity {
+                id: description.header.id,
+                last_close: description.is_last_close(),
+                adopted: description.header.origin & origin::ADOPTED != 0,
+                ..ordinary(description.header.data_offset)
+            },
+        }
+    }
+
+    /// Keep the array for so long although nobody may be attached, until a receiver has called
+    /// [`arrived`](Array::arrived); each call counts for one receiver.
+    pub fn lease(&self, duration: Duration) -> Result<()> {
+        if duration.is_zero() || duration > lease::LONGEST {
+            return Err(Error::invalid(format!(
+                "a lease of {duration:?}; expected more than nothing, and at most {:?}",
+                lease::LONGEST
+            )));
+        }
+        let now = boottime_ns();
+        self.with_lease_word(|word| lease::take(word, now, now + duration.as_nanos() as i64))
+    }
+
+    /// Say that one of those has arrived whom a lease was taken for. Where none is out, nothing happens.
+    pub fn arrived(&self) -> Result<()> {
+        self.with_lease_word(|word| lease::give_back(word, boottime_ns()))
+    }
+
+    /// Readers lease as well, where this process may write the file: nothing else of it changes.
+    fn with_lease_word(&self, change: impl FnOnce(&AtomicI64)) -> Result<()> {
+        let segment = self.segment();
+        let description = segment.description()?;
+        match (segment.access(), segment.control(), segment.file()) {
+            (Access::Write, Some(control), _) => change(&control.words().lease_deadline_ns),
+            (_, _, Some(file)) => {
+                let attachment = Attachment::of(segment.id(), file, description, segment.place())?;
+                change(&attachment.words().lease_deadline_ns);
+            }
+            _ => {
+                return Err(Error::os(
+                    Errno::EOPNOTSUPP,
+                    format!("{} was opened untracked and not for writing: it cannot be leased", segment.place()),
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! `pip install ./python` makes one wheel that carries the library and works in every version of Python.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use workshop::Python;
+
+/// The wheel, made anew from this checkout. cargo has built the library for this profile already.
+fn wheel(python: &Python, place: &Path) -> PathBuf {
+    let mut command = python.command().expect("cargo has built the library");
+    command.args(["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]).arg(place);
+    command.arg(workshop::root().join("python")).env("SHM_ARRAY_CARGO_PROFILE", "dev");
+    finished(&mut command);
+    let files = fs::read_dir(place).expect("pip has made it").map(|entry| entry.expect("it can be read").path());
+    let wheels: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "whl")).collect();
+    let [wheel] = wheels.as_slice() else { panic!("one wheel was expected: {wheels:?}") };
+    let name = wheel.file_name().expect("a file").to_string_lossy().into_owned();
+    assert!(name.contains("-py3-none-linux_"), "{name} is not for every version of Python");
+    wheel.clone()
+}
+
+fn environment() -> Python {
+    let requirements = workshop::root().join("python/requirements-test.txt");
+    Python::environment("tests", &requirements, |_| ()).unwrap_or_else(|words| panic!("{words}"))
+}
+
+fn place(purpose: &str) -> PathBuf {
+    let place = workshop::directory(purpose).expect("a directory can be made");
+    fs::remove_dir_all(&place).and_then(|()| fs::create_dir(&place)).expect("it can be emptied");
+    place
+}
+
+fn smoke() -> PathBuf {
+    workshop::root().join("python/tests/smoke.py")
+}
+
+#[test]
+fn the_installed_package_works_without_the_checkout() {
+    let (python, place) = (environment(), place("wheel"));
+    let wheel = wheel(&python, &place);
+    let installed = place.join("installed");
+    let mut install = python.command().expect("cargo has built the library");
+    install.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]).arg(&installed).arg(wheel);
+    finished(&mut install);
+    let mut run = python.command().expect("cargo has built the library");
+    run.env("PYTHONPATH", &installed).env_remove("SHM_ARRAY_LIBRARY").current_dir(&place);
+    let said = finished(run.args(["-W", "error"]).arg(smoke()));
+    assert!(said.ends_with(": good\n"), "{said}");
+    let mut listing = python.command().expect("cargo has built the library");
+    listing.env("PYTHONPATH", &installed).env_remove("SHM_ARRAY_LIBRARY");
+    finished(listing.args(["-m", "shm_array", "list"]));
+}
+
+/// Every Python from 3.9 on that this machine has, each with the wheel and numpy in an environment of its own.
+#[test]
+#[ignore = "installs numpy once for each Python: cargo test --test python_wheel -- --ignored"]
+fn every_python_here_works() {
+    let place = place("wheel-everywhere");
+    let wheel = wheel(&environment(), &place);
+    let pythons = pythons();
+    assert!(!pythons.is_empty(), "no python3 from 3.9 on was found");
+    for (version, interpreter) in pythons {
+        let home = place.join(&version);
+        finished(Command::new(interpreter).args(["-m", "venv"]).arg(&home));
+        let python = home.join("bin/python");
+        finished(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).arg(&wheel));
+        let mut run = Command::new(&python);
+        println!("{}", finished(run.env_remove("SHM_ARRAY_LIBRARY").env_remove("PYTHONPATH").arg(smoke())).trim_end());
+    }
+}
+
+/// By version, from PATH and from pyenv.
+fn pythons() -> std::collections::BTreeMap<String, PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = (9..=14).map(|minor| format!("python3.{minor}")).chain(["python3".into()]);
+    let mut candidates: Vec<PathBuf> =
+        names.flat_map(|name| std::env::split_paths(&path).map(move |at| at.join(&name)).collect::<Vec<_>>()).collect();
+    let pyenv = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv/versions"));
+    let versions = pyenv.and_then(|at| fs::read_dir(at).ok()).into_iter().flatten().flatten();
+    candidates.extend(versions.map(|entry| entry.path().join("bin/python")));
+    let question = "import sys; sys.version_info < (3, 9) and sys.exit(1); print('%d.%d' % sys.version_info[:2])";
+    let answers = candidates.into_iter().filter_map(|python| {
+        let output = Command::new(&python).args(["-c", question]).output().ok()?;
+        let version = String::from_utf8(output.stdout).ok()?.trim().to_string();
+        output.status.success().then_some((version, python))
+    });
+    answers.collect()
+}
+
+/// Runs a command to its end, which must be a good one: what it printed.
+fn finished(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    let (words, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{words}{errors}", output.status);
+    words.into_owned()
+}
