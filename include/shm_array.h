@@ -30,6 +30,9 @@ typedef struct shm_array_t shm_array_t;
 // One handle on an opened queue.
 typedef struct shm_queue_t shm_queue_t;
 
+// One handle on an opened pipe.
+typedef struct shm_pipe_t shm_pipe_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -121,6 +124,15 @@ typedef struct shm_queue_t shm_queue_t;
 // Create an object whose wakers also wake, at once, those who opened it for reading: each of their calls then asks the
 // kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
 #define SHM_OBJECT_WAKES_READERS 2048
+
+// Open a pipe for reading.
+#define SHM_PIPE_READER 16
+
+// Open a pipe for writing.
+#define SHM_PIPE_WRITER 32
+
+// So many bytes are written at once or not at all, as PIPE_BUF says of pipe(7).
+#define SHM_PIPE_ATOMIC 4096
 
 // Create a queue for one producer and one consumer at a time, which is faster. A place is its handle's until that is
 // closed, or its process dead.
@@ -306,6 +318,32 @@ typedef struct shm_object_options_t {
   // 0.
   uint32_t reserved;
 } shm_object_options_t;
+
+// What is going on at a pipe: for people and monitors.
+typedef struct shm_pipe_stat_t {
+  // sizeof(shm_pipe_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Bytes that it can hold.
+  uint64_t capacity;
+  // Bytes that wait; about.
+  uint64_t count;
+  // Bytes written since the beginning; about.
+  uint64_t written;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_OBJECT_LAST_CLOSE.
+  uint32_t flags;
+  // Handles for reading that living processes have. A handle opened with SHM_OBJECT_READ counts some of the dead too.
+  uint32_t readers;
+  // Handles for writing, in the same way.
+  uint32_t writers;
+} shm_pipe_stat_t;
 
 // A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
 typedef struct shm_queue_message_t {
@@ -952,6 +990,191 @@ void shm_array_list_close(struct shm_array_list_t *list);
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
 
+// Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
+//
+// `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, both, or 0: somebody else will read and write. With SHM_OBJECT_OR_OPEN in
+// `options` a pipe of the same capacity that exists is opened.
+//
+// Returns:
+//   0       `*out` is the pipe.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a pipe of another capacity.
+//   EINVAL  a bad name, capacity or flag, or NULL for `out`.
+//   EUSERS  more processes use this pipe than it has slots.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_create(const char *name,
+                    uint64_t capacity,
+                    uint32_t ends,
+                    const struct shm_object_options_t *options,
+                    shm_pipe_t **out);
+
+// Open a pipe that exists.
+//
+// `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, or both; or SHM_OBJECT_READ to look. Opening does not wait for the other
+// end: who reads before the first writer has come waits for one, and what is written before the first reader has come
+// waits in the pipe.
+//
+// Returns:
+//   0        `*out` is the pipe.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EUSERS   more processes use this pipe than it has slots.
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_open(const char *name,
+                  uint32_t ends,
+                  shm_pipe_t **out);
+
+// Open the pipe that a descriptor stands for, from shm_pipe_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written.
+//   and what shm_pipe_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_open_fd(int fd,
+                     uint32_t ends,
+                     shm_pipe_t **out);
+
+// A descriptor of the pipe, for another process. It is not one to read or write: shm_pipe_open_fd() opens it.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `pipe` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_pipe_fd(const shm_pipe_t *pipe,
+                int *out_fd);
+
+// Write `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
+//
+// Up to SHM_PIPE_ATOMIC bytes are written at once or not at all. More go in pieces, and those of others may come in
+// between; a process that is killed has written some of them.
+//
+// Returns:
+//   0           `*out_written` bytes were written: all, or those for which there was room in time.
+//   EAGAIN      no room, and the timeout was 0. ETIMEDOUT: there has been none all the time. Nothing was written.
+//   EPIPE       no living process has a handle for reading any more. After a kill of the last one this may take 20 ms.
+//   EBADF       not opened for writing.
+//   EBUSY       this handle has reserved room and not committed.
+//   EUSERS      more processes use this pipe than it has slots.
+//   EINVAL      NULL.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call.
+// Fork:      a child may use its parent's handle; it counts as a reader or writer from its first call on.
+// Since 0.1.
+int shm_pipe_write(const shm_pipe_t *pipe,
+                   const void *data,
+                   size_t len,
+                   int64_t timeout_ns,
+                   size_t *out_written);
+
+// Read what there is, up to `room` bytes, waiting at most `timeout_ns` nanoseconds for the first.
+//
+// Returns:
+//   0           `*out_len` bytes were read. 0 of them: end of file, no living process has a handle for writing any more
+//               (or `room` is 0).
+//   EAGAIN      nothing to read, and the timeout was 0. ETIMEDOUT: there has been nothing all the time.
+//   EBADF       not opened for reading.
+//   EBUSY       this handle has peeked and not consumed.
+//   EUSERS, EINVAL: as in shm_pipe_write().
+//
+// Ownership: borrows `data`. Threads and Fork: as shm_pipe_write().
+// Since 0.1.
+int shm_pipe_read(const shm_pipe_t *pipe,
+                  void *data,
+                  size_t room,
+                  int64_t timeout_ns,
+                  size_t *out_len);
+
+// Look at the next bytes in place: as many as lie together. Other readers wait until shm_pipe_consume().
+//
+// Returns:
+//   0   `*out_len` bytes lie at `*out_data`; 0 of them: end of file, and nothing is to be consumed.
+//   and what shm_pipe_read() returns.
+//
+// Ownership: the bytes are the caller's to read until it consumes.
+// Threads:   any thread may call, and any thread may consume.
+// Since 0.1.
+int shm_pipe_peek(const shm_pipe_t *pipe,
+                  int64_t timeout_ns,
+                  const void **out_data,
+                  size_t *out_len);
+
+// Be done with the first `len` of the bytes that were peeked at. The others stay for the next reader.
+//
+// Returns:
+//   EPERM   this handle has not peeked. EINVAL: more than were peeked at; NULL.
+//
+// Since 0.1.
+int shm_pipe_consume(const shm_pipe_t *pipe,
+                     size_t len);
+
+// Get room to write in place: as much as lies together. Other writers wait until shm_pipe_commit().
+//
+// Returns:
+//   0   there is room for `*out_room` bytes at `*out_data`. Nobody sees them before shm_pipe_commit().
+//   and what shm_pipe_write() returns.
+//
+// Ownership: the bytes are the caller's until it commits.
+// Threads:   any thread may call, and any thread may commit.
+// Since 0.1.
+int shm_pipe_reserve(const shm_pipe_t *pipe,
+                     int64_t timeout_ns,
+                     void **out_data,
+                     size_t *out_room);
+
+// Let readers have the first `len` bytes of what was reserved; 0: none.
+//
+// Returns:
+//   EPERM   this handle has not reserved. EINVAL: more than was reserved; NULL.
+//
+// Since 0.1.
+int shm_pipe_commit(const shm_pipe_t *pipe,
+                    size_t len);
+
+// How many bytes wait, about: others are reading and writing.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_pipe_count(const shm_pipe_t *pipe,
+                   uint64_t *out);
+
+// The name, as shm_pipe_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_pipe_name(const shm_pipe_t *pipe);
+
+// How much there is in the pipe, how large it is, who is there. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_pipe_stat(const shm_pipe_t *pipe,
+                  struct shm_pipe_stat_t *out);
+
+// Take a pipe's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_pipe_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not written, what was peeked at stays. Since 0.1.
+void shm_pipe_close(shm_pipe_t *pipe);
+
 // Create a queue, and open it for sending and receiving.
 //
 // It holds `capacity` messages of at most `message_bytes` bytes each, those included that are being filled or used;
@@ -1246,6 +1469,191 @@ const char *shm_array_version(void);
 //
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
+
+// Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
+//
+// `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, both, or 0: somebody else will read and write. With SHM_OBJECT_OR_OPEN in
+// `options` a pipe of the same capacity that exists is opened.
+//
+// Returns:
+//   0       `*out` is the pipe.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a pipe of another capacity.
+//   EINVAL  a bad name, capacity or flag, or NULL for `out`.
+//   EUSERS  more processes use this pipe than it has slots.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_create(const char *name,
+                    uint64_t capacity,
+                    uint32_t ends,
+                    const struct shm_object_options_t *options,
+                    shm_pipe_t **out);
+
+// Open a pipe that exists.
+//
+// `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, or both; or SHM_OBJECT_READ to look. Opening does not wait for the other
+// end: who reads before the first writer has come waits for one, and what is written before the first reader has come
+// waits in the pipe.
+//
+// Returns:
+//   0        `*out` is the pipe.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EUSERS   more processes use this pipe than it has slots.
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_open(const char *name,
+                  uint32_t ends,
+                  shm_pipe_t **out);
+
+// Open the pipe that a descriptor stands for, from shm_pipe_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written.
+//   and what shm_pipe_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_open_fd(int fd,
+                     uint32_t ends,
+                     shm_pipe_t **out);
+
+// A descriptor of the pipe, for another process. It is not one to read or write: shm_pipe_open_fd() opens it.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `pipe` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_pipe_fd(const shm_pipe_t *pipe,
+                int *out_fd);
+
+// Write `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
+//
+// Up to SHM_PIPE_ATOMIC bytes are written at once or not at all. More go in pieces, and those of others may come in
+// between; a process that is killed has written some of them.
+//
+// Returns:
+//   0           `*out_written` bytes were written: all, or those for which there was room in time.
+//   EAGAIN      no room, and the timeout was 0. ETIMEDOUT: there has been none all the time. Nothing was written.
+//   EPIPE       no living process has a handle for reading any more. After a kill of the last one this may take 20 ms.
+//   EBADF       not opened for writing.
+//   EBUSY       this handle has reserved room and not committed.
+//   EUSERS      more processes use this pipe than it has slots.
+//   EINVAL      NULL.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call.
+// Fork:      a child may use its parent's handle; it counts as a reader or writer from its first call on.
+// Since 0.1.
+int shm_pipe_write(const shm_pipe_t *pipe,
+                   const void *data,
+                   size_t len,
+                   int64_t timeout_ns,
+                   size_t *out_written);
+
+// Read what there is, up to `room` bytes, waiting at most `timeout_ns` nanoseconds for the first.
+//
+// Returns:
+//   0           `*out_len` bytes were read. 0 of them: end of file, no living process has a handle for writing any more
+//               (or `room` is 0).
+//   EAGAIN      nothing to read, and the timeout was 0. ETIMEDOUT: there has been nothing all the time.
+//   EBADF       not opened for reading.
+//   EBUSY       this handle has peeked and not consumed.
+//   EUSERS, EINVAL: as in shm_pipe_write().
+//
+// Ownership: borrows `data`. Threads and Fork: as shm_pipe_write().
+// Since 0.1.
+int shm_pipe_read(const shm_pipe_t *pipe,
+                  void *data,
+                  size_t room,
+                  int64_t timeout_ns,
+                  size_t *out_len);
+
+// Look at the next bytes in place: as many as lie together. Other readers wait until shm_pipe_consume().
+//
+// Returns:
+//   0   `*out_len` bytes lie at `*out_data`; 0 of them: end of file, and nothing is to be consumed.
+//   and what shm_pipe_read() returns.
+//
+// Ownership: the bytes are the caller's to read until it consumes.
+// Threads:   any thread may call, and any thread may consume.
+// Since 0.1.
+int shm_pipe_peek(const shm_pipe_t *pipe,
+                  int64_t timeout_ns,
+                  const void **out_data,
+                  size_t *out_len);
+
+// Be done with the first `len` of the bytes that were peeked at. The others stay for the next reader.
+//
+// Returns:
+//   EPERM   this handle has not peeked. EINVAL: more than were peeked at; NULL.
+//
+// Since 0.1.
+int shm_pipe_consume(const shm_pipe_t *pipe,
+                     size_t len);
+
+// Get room to write in place: as much as lies together. Other writers wait until shm_pipe_commit().
+//
+// Returns:
+//   0   there is room for `*out_room` bytes at `*out_data`. Nobody sees them before shm_pipe_commit().
+//   and what shm_pipe_write() returns.
+//
+// Ownership: the bytes are the caller's until it commits.
+// Threads:   any thread may call, and any thread may commit.
+// Since 0.1.
+int shm_pipe_reserve(const shm_pipe_t *pipe,
+                     int64_t timeout_ns,
+                     void **out_data,
+                     size_t *out_room);
+
+// Let readers have the first `len` bytes of what was reserved; 0: none.
+//
+// Returns:
+//   EPERM   this handle has not reserved. EINVAL: more than was reserved; NULL.
+//
+// Since 0.1.
+int shm_pipe_commit(const shm_pipe_t *pipe,
+                    size_t len);
+
+// How many bytes wait, about: others are reading and writing.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_pipe_count(const shm_pipe_t *pipe,
+                   uint64_t *out);
+
+// The name, as shm_pipe_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_pipe_name(const shm_pipe_t *pipe);
+
+// How much there is in the pipe, how large it is, who is there. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_pipe_stat(const shm_pipe_t *pipe,
+                  struct shm_pipe_stat_t *out);
+
+// Take a pipe's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_pipe_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not written, what was peeked at stays. Since 0.1.
+void shm_pipe_close(shm_pipe_t *pipe);
 
 // Create a queue, and open it for sending and receiving.
 //

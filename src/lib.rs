@@ -32,6 +32,7 @@ pub use array::options::{OpenFlags, Options};
 pub use array::stat::Stat;
 pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
+pub use channel::pipe::Pipe;
 pub use channel::queue::Queue;
 pub use error::{Code, Errno, Error, Result};
 pub use os::time::Timeout;

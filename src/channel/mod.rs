@@ -6,4 +6,6 @@
 
 pub mod bell;
 pub mod blocks;
+pub mod pipe;
+mod presence;
 pub mod queue;

@@ -6,7 +6,7 @@ use std::ptr;
 
 use super::object::{self, SHM_OBJECT_LAST_CLOSE, descriptor, shm_object_options_t};
 use super::records;
-use super::{bits, boxed, close, guard, missing, numbers, optional_text, put, refuse_unknown, text};
+use super::{bits, boxed, buffer, bytes, close, guard, missing, numbers, optional_text, put, refuse_unknown, text};
 use crate::array;
 use crate::channel::queue::{Form, Message, Queue, Sort};
 use crate::error::Result;
@@ -88,33 +88,6 @@ unsafe impl records::Sized for shm_queue_stat_t {}
 
 fn handle(queue: Option<&Queue>) -> Result<&Queue> {
     queue.ok_or_else(|| missing("queue"))
-}
-
-/// Bytes that C passed; NULL is as good as any pointer to none.
-///
-/// # Safety
-///
-/// NULL, or `len` bytes that live as long as the result.
-unsafe fn bytes<'a>(data: *const c_void, len: usize, what: &str) -> Result<&'a [u8]> {
-    match len {
-        0 => Ok(&[]),
-        // SAFETY: the caller's promise.
-        _ => unsafe { numbers(data.cast::<u8>(), len) }.ok_or_else(|| missing(what)),
-    }
-}
-
-/// A buffer that C passed; NULL is as good as any pointer to none.
-///
-/// # Safety
-///
-/// NULL, or `len` bytes that nobody else uses as long as the result lives.
-unsafe fn buffer<'a>(data: *mut c_void, len: usize, what: &str) -> Result<&'a mut [u8]> {
-    match (len, data.is_null()) {
-        (0, _) => Ok(&mut []),
-        (_, true) => Err(missing(what)),
-        // SAFETY: the caller's promise.
-        (_, false) => Ok(unsafe { std::slice::from_raw_parts_mut(data.cast::<u8>(), len) }),
-    }
 }
 
 /// Create a queue, and open it for sending and receiving.

@@ -35,6 +35,32 @@ impl Timeout {
     }
 }
 
+/// One patience for several waits in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    timeout: Timeout,
+    begun: Option<Instant>,
+}
+
+impl Clock {
+    /// Patience begins now.
+    pub fn new(timeout: Timeout) -> Clock {
+        let begun = matches!(timeout, Timeout::For(_)).then(Instant::now);
+        Clock { timeout, begun }
+    }
+
+    /// What is left of it.
+    pub fn left(self) -> Timeout {
+        match (self.timeout, self.begun) {
+            (Timeout::For(duration), Some(begun)) => match duration.saturating_sub(begun.elapsed()) {
+                Duration::ZERO => Timeout::Try,
+                left => Timeout::For(left),
+            },
+            (timeout, _) => timeout,
+        }
+    }
+}
+
 /// A moment on the monotonic clock, or never.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
