@@ -33,6 +33,9 @@ typedef struct shm_queue_t shm_queue_t;
 // One handle on an opened pipe.
 typedef struct shm_pipe_t shm_pipe_t;
 
+// One handle on an opened topic.
+typedef struct shm_topic_t shm_topic_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -167,6 +170,13 @@ typedef struct shm_pipe_t shm_pipe_t;
 
 // A bug in this library, caught at the boundary.
 #define SHM_ARRAY_ERR_PANIC -90
+
+// Create a topic that overwrites nothing which a living subscriber has not read: publishers wait for the slowest.
+// Without it a slow subscriber loses the oldest messages, and is told how many.
+#define SHM_TOPIC_KEEP 1
+
+// In figures: the topic is finished.
+#define SHM_TOPIC_FINISHED 4
 
 // A walk through all arrays, as they stood when it began.
 typedef struct shm_array_list_t shm_array_list_t;
@@ -393,6 +403,36 @@ typedef struct shm_queue_stat_t {
   // 0.
   uint32_t reserved;
 } shm_queue_stat_t;
+
+// What is going on at a topic: for people and monitors.
+typedef struct shm_topic_stat_t {
+  // sizeof(shm_topic_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Messages that a subscriber can be behind.
+  uint64_t capacity;
+  // The longest message, in bytes.
+  uint64_t message_bytes;
+  // Bytes of one element of the messages' dtype; 1 where they are any bytes.
+  uint64_t itemsize;
+  // Messages published since the beginning.
+  uint64_t published;
+  // How many messages the slowest subscriber has not read.
+  uint64_t behind;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_TOPIC_KEEP, SHM_TOPIC_FINISHED, SHM_OBJECT_LAST_CLOSE.
+  uint32_t flags;
+  // Subscribers; the dead among them until somebody needs their place, or would have to wait for them.
+  uint32_t subscribers;
+  // 0.
+  uint32_t reserved;
+} shm_topic_stat_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1470,6 +1510,186 @@ const char *shm_array_version(void);
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
 
+// Create a topic, and open it for publishing and subscribing.
+//
+// It keeps `capacity` messages of at most `message_bytes` bytes each. With a `dtype` (numpy's, or NULL) every message is
+// one or more elements of it. `flags` is 0 or SHM_TOPIC_KEEP. As many can subscribe at a time as `options` has slots
+// (256). With SHM_OBJECT_OR_OPEN in `options` a topic of the same make that exists is opened.
+//
+// Returns:
+//   0           `*out` is the topic.
+//   EEXIST      the name is taken; with SHM_OBJECT_OR_OPEN: by a topic of another make.
+//   EINVAL      a bad name, figure or flag, or NULL for `out`.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//   SHM_ARRAY_ERR_DTYPE   the dtype is not understood. SHM_ARRAY_ERR_FORMAT: the name is something else's.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_topic_create(const char *name,
+                     uint64_t capacity,
+                     uint64_t message_bytes,
+                     const char *dtype,
+                     uint32_t flags,
+                     const struct shm_object_options_t *options,
+                     shm_topic_t **out);
+
+// Open a topic that exists.
+//
+// `flags` is SHM_OBJECT_WRITE to publish and subscribe, or SHM_OBJECT_READ to look.
+//
+// Returns:
+//   0        `*out` is the topic.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_topic_open(const char *name,
+                   uint32_t flags,
+                   shm_topic_t **out);
+
+// Open a topic only if its messages are of this dtype; NULL: of any bytes.
+//
+// Returns:
+//   SHM_ARRAY_ERR_DTYPE  they are not.
+//   and what shm_topic_open() returns.
+//
+// Since 0.1.
+int shm_topic_open_typed(const char *name,
+                         const char *dtype,
+                         uint32_t flags,
+                         shm_topic_t **out);
+
+// Open the topic that a descriptor stands for, from shm_topic_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_OBJECT_WRITE was asked for.
+//   and what shm_topic_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_topic_open_fd(int fd,
+                      uint32_t flags,
+                      shm_topic_t **out);
+
+// A descriptor of the topic, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `topic` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_topic_fd(const shm_topic_t *topic,
+                 int *out_fd);
+
+// Let every subscriber have a copy of `len` bytes.
+//
+// Does not wait for subscribers, unless the topic was created with SHM_TOPIC_KEEP and the slowest is `capacity` messages
+// behind. A dead subscriber is dropped. A publisher that dies has published a whole message or none.
+//
+// Returns:
+//   0           it is published.
+//   EAGAIN      it would have to wait, and the timeout was 0. ETIMEDOUT: there was no room all the time.
+//   EPIPE       the topic is finished.
+//   EMSGSIZE    longer than the topic was created for.
+//   EACCES      opened with SHM_OBJECT_READ.
+//   EUSERS      more processes use this topic than it has slots.
+//   EINVAL      NULL.
+//   SHM_ARRAY_ERR_DTYPE  no whole number of elements of the topic's dtype.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; several publishers take turns.
+// Fork:      a child may publish through its parent's handle; it has no subscription of its parent's.
+// Since 0.1.
+int shm_topic_publish(const shm_topic_t *topic,
+                      const void *data,
+                      size_t len,
+                      int64_t timeout_ns);
+
+// Subscribe through this handle, from the next message on. A handle subscribes once; it ends when that is closed.
+//
+// Returns:
+//   0           what is published from now on will be received.
+//   EUSERS      all places for subscribers are taken by the living.
+//   EBUSY       the handle is a subscriber already.
+//   EAGAIN, ETIMEDOUT  somebody was publishing all the time.
+//   EACCES      opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_topic_subscribe(const shm_topic_t *topic,
+                        int64_t timeout_ns);
+
+// Receive a copy of the next message into `data`, which has room for `room` bytes.
+//
+// Returns:
+//   0           `*out_len` bytes were received. `*out_lost` (which may be NULL) says how many messages before it this
+//               subscriber was too slow for, and has lost.
+//   EAGAIN      nothing new, and the timeout was 0. ETIMEDOUT: there has been nothing all the time.
+//   ENODATA     the topic is finished, and this subscriber has everything.
+//   EMSGSIZE    the next message is longer than `room`: it was left there.
+//   EPERM       this handle does not subscribe.
+//   EINVAL      NULL.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; each message goes to one of them.
+// Since 0.1.
+int shm_topic_receive(const shm_topic_t *topic,
+                      void *data,
+                      size_t room,
+                      int64_t timeout_ns,
+                      size_t *out_len,
+                      uint64_t *out_lost);
+
+// Say that no message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_topic_finish(const shm_topic_t *topic);
+
+// How many messages wait for this handle's subscriber, those included that it will have lost; 0 if it is none.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_topic_count(const shm_topic_t *topic,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_topic_dtype(const shm_topic_t *topic);
+
+// The name, as shm_topic_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_topic_name(const shm_topic_t *topic);
+
+// How much was published, who subscribes, how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_topic_stat(const shm_topic_t *topic,
+                   struct shm_topic_stat_t *out);
+
+// Take a topic's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_topic_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// A subscriber goes with its handle. Since 0.1.
+void shm_topic_close(shm_topic_t *topic);
+
 // Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
 //
 // `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, both, or 0: somebody else will read and write. With SHM_OBJECT_OR_OPEN in
@@ -1949,6 +2169,186 @@ const char *shm_array_version(void);
 //
 // Since 0.1.
 uint32_t shm_array_abi_version(void);
+
+// Create a topic, and open it for publishing and subscribing.
+//
+// It keeps `capacity` messages of at most `message_bytes` bytes each. With a `dtype` (numpy's, or NULL) every message is
+// one or more elements of it. `flags` is 0 or SHM_TOPIC_KEEP. As many can subscribe at a time as `options` has slots
+// (256). With SHM_OBJECT_OR_OPEN in `options` a topic of the same make that exists is opened.
+//
+// Returns:
+//   0           `*out` is the topic.
+//   EEXIST      the name is taken; with SHM_OBJECT_OR_OPEN: by a topic of another make.
+//   EINVAL      a bad name, figure or flag, or NULL for `out`.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//   SHM_ARRAY_ERR_DTYPE   the dtype is not understood. SHM_ARRAY_ERR_FORMAT: the name is something else's.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_topic_create(const char *name,
+                     uint64_t capacity,
+                     uint64_t message_bytes,
+                     const char *dtype,
+                     uint32_t flags,
+                     const struct shm_object_options_t *options,
+                     shm_topic_t **out);
+
+// Open a topic that exists.
+//
+// `flags` is SHM_OBJECT_WRITE to publish and subscribe, or SHM_OBJECT_READ to look.
+//
+// Returns:
+//   0        `*out` is the topic.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_topic_open(const char *name,
+                   uint32_t flags,
+                   shm_topic_t **out);
+
+// Open a topic only if its messages are of this dtype; NULL: of any bytes.
+//
+// Returns:
+//   SHM_ARRAY_ERR_DTYPE  they are not.
+//   and what shm_topic_open() returns.
+//
+// Since 0.1.
+int shm_topic_open_typed(const char *name,
+                         const char *dtype,
+                         uint32_t flags,
+                         shm_topic_t **out);
+
+// Open the topic that a descriptor stands for, from shm_topic_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_OBJECT_WRITE was asked for.
+//   and what shm_topic_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_topic_open_fd(int fd,
+                      uint32_t flags,
+                      shm_topic_t **out);
+
+// A descriptor of the topic, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `topic` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_topic_fd(const shm_topic_t *topic,
+                 int *out_fd);
+
+// Let every subscriber have a copy of `len` bytes.
+//
+// Does not wait for subscribers, unless the topic was created with SHM_TOPIC_KEEP and the slowest is `capacity` messages
+// behind. A dead subscriber is dropped. A publisher that dies has published a whole message or none.
+//
+// Returns:
+//   0           it is published.
+//   EAGAIN      it would have to wait, and the timeout was 0. ETIMEDOUT: there was no room all the time.
+//   EPIPE       the topic is finished.
+//   EMSGSIZE    longer than the topic was created for.
+//   EACCES      opened with SHM_OBJECT_READ.
+//   EUSERS      more processes use this topic than it has slots.
+//   EINVAL      NULL.
+//   SHM_ARRAY_ERR_DTYPE  no whole number of elements of the topic's dtype.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; several publishers take turns.
+// Fork:      a child may publish through its parent's handle; it has no subscription of its parent's.
+// Since 0.1.
+int shm_topic_publish(const shm_topic_t *topic,
+                      const void *data,
+                      size_t len,
+                      int64_t timeout_ns);
+
+// Subscribe through this handle, from the next message on. A handle subscribes once; it ends when that is closed.
+//
+// Returns:
+//   0           what is published from now on will be received.
+//   EUSERS      all places for subscribers are taken by the living.
+//   EBUSY       the handle is a subscriber already.
+//   EAGAIN, ETIMEDOUT  somebody was publishing all the time.
+//   EACCES      opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_topic_subscribe(const shm_topic_t *topic,
+                        int64_t timeout_ns);
+
+// Receive a copy of the next message into `data`, which has room for `room` bytes.
+//
+// Returns:
+//   0           `*out_len` bytes were received. `*out_lost` (which may be NULL) says how many messages before it this
+//               subscriber was too slow for, and has lost.
+//   EAGAIN      nothing new, and the timeout was 0. ETIMEDOUT: there has been nothing all the time.
+//   ENODATA     the topic is finished, and this subscriber has everything.
+//   EMSGSIZE    the next message is longer than `room`: it was left there.
+//   EPERM       this handle does not subscribe.
+//   EINVAL      NULL.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; each message goes to one of them.
+// Since 0.1.
+int shm_topic_receive(const shm_topic_t *topic,
+                      void *data,
+                      size_t room,
+                      int64_t timeout_ns,
+                      size_t *out_len,
+                      uint64_t *out_lost);
+
+// Say that no message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_topic_finish(const shm_topic_t *topic);
+
+// How many messages wait for this handle's subscriber, those included that it will have lost; 0 if it is none.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_topic_count(const shm_topic_t *topic,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_topic_dtype(const shm_topic_t *topic);
+
+// The name, as shm_topic_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_topic_name(const shm_topic_t *topic);
+
+// How much was published, who subscribes, how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_topic_stat(const shm_topic_t *topic,
+                   struct shm_topic_stat_t *out);
+
+// Take a topic's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_topic_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// A subscriber goes with its handle. Since 0.1.
+void shm_topic_close(shm_topic_t *topic);
 
 #ifdef __cplusplus
 }  // extern "C"

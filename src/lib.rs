@@ -34,6 +34,7 @@ pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
 pub use channel::pipe::Pipe;
 pub use channel::queue::Queue;
+pub use channel::topic::Topic;
 pub use error::{Code, Errno, Error, Result};
 pub use os::time::Timeout;
 pub use segment::Access;

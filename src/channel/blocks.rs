@@ -2,6 +2,7 @@
 
 use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// What is known of the message in a block. A cache line.
@@ -93,7 +94,7 @@ impl Blocks {
     /// Bytes of the message in a block; never more than there is room for, whatever stands in the header.
     #[inline]
     pub fn len(&self, index: usize) -> usize {
-        (self.header(index).len.load(std::sync::atomic::Ordering::Relaxed) as usize).min(self.room)
+        (self.header(index).len.load(Relaxed) as usize).min(self.room)
     }
 
     /// Copy bytes into a block that this process has.
@@ -110,6 +111,40 @@ impl Blocks {
         assert!(buffer.len() <= self.room);
         // SAFETY: as in `write`.
         unsafe { ptr::copy_nonoverlapping(self.bytes(index), buffer.as_mut_ptr(), buffer.len()) };
+    }
+
+    /// Copy bytes into a block that others may be reading: they will find out that they have torn ones.
+    pub fn write_racing(&self, index: usize, bytes: &[u8]) {
+        assert!(bytes.len() <= self.room);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for (at, word) in words.iter().enumerate() {
+            self.word(index, at).store(u64::from_ne_bytes(*word), Relaxed);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            self.word(index, words.len()).store(u64::from_ne_bytes(last), Relaxed);
+        }
+    }
+
+    /// Copy the beginning of a block that others may be writing.
+    pub fn read_racing(&self, index: usize, buffer: &mut [u8]) {
+        assert!(buffer.len() <= self.room);
+        let (words, rest) = buffer.as_chunks_mut::<8>();
+        for (at, word) in words.iter_mut().enumerate() {
+            *word = self.word(index, at).load(Relaxed).to_ne_bytes();
+        }
+        if !rest.is_empty() {
+            let last = self.word(index, words.len()).load(Relaxed).to_ne_bytes();
+            rest.copy_from_slice(&last[..rest.len()]);
+        }
+    }
+
+    /// A word of a block's bytes. The last one may lie partly behind them, where a block has padding (see [`stride`]).
+    #[inline]
+    fn word(&self, index: usize, at: usize) -> &AtomicU64 {
+        // SAFETY: within the block, whose stride is a multiple of 8; aligned to 8, since blocks and headers are to 64.
+        unsafe { &*self.bytes(index).cast::<AtomicU64>().add(at) }
     }
 }
 

@@ -9,3 +9,6 @@ pub mod blocks;
 pub mod pipe;
 mod presence;
 pub mod queue;
+pub mod topic;
+mod turn;
+mod typed;

@@ -31,10 +31,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::time::Duration;
 
 use super::bell::Bell;
 use super::presence::{End, Presence, Sums};
+use super::turn;
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::process;
 use crate::os::time::{self, Timeout};
@@ -42,8 +42,7 @@ use crate::segment::Access;
 use crate::segment::attachment::Attachment;
 use crate::segment::format::{DEFAULT_SLOTS, kind};
 use crate::segment::object::{Object, ObjectOptions, Room, State};
-use crate::sync::mutex::{self, Guard};
-use crate::sync::patience::Patience;
+use crate::sync::mutex;
 
 /// So many bytes are written at once or not at all.
 pub const ATOMIC: usize = 4096;
@@ -83,8 +82,6 @@ unsafe impl State for PipeState {
     const KIND: u32 = kind::PIPE;
 }
 
-/// How long an attempt waits for another process that is at work on its side of the ring.
-const TURN: Duration = Duration::from_millis(1);
 /// How often a writer looks whether a reader lives.
 const LOOK_MS: u64 = 20;
 
@@ -272,21 +269,6 @@ impl Pipe {
         Err(Error::os(Errno::EBADF, format!("this handle was not opened for {what}")))
     }
 
-    /// Have one side of the ring to oneself; `None` where somebody else has it for longer than a moment.
-    fn turn<'a>(&self, side: &'a Side, attachment: &Attachment) -> Result<Option<Guard<'a>>> {
-        match mutex::lock(&side.mutex, attachment, &mut Patience::new(Timeout::For(TURN))) {
-            Ok(mut guard) => {
-                // The dead leave nothing to mend: their bytes count from the exchange of the position on.
-                if guard.is_inconsistent() {
-                    guard.repaired();
-                }
-                Ok(Some(guard))
-            }
-            Err(error) if error.is(Errno::ETIMEDOUT) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Bytes free, for who has the turn to write; looks at the other side only if it must.
     #[inline]
     fn room(&self, written: u64, wanted: u64) -> u64 {
@@ -358,7 +340,7 @@ impl Pipe {
     fn try_write(&self, bytes: &[u8], attachment: &Attachment) -> Result<Option<usize>> {
         let state = self.object.state();
         self.refuse_without_readers(attachment)?;
-        let Some(guard) = self.turn(&state.writing, attachment)? else { return Ok(None) };
+        let Some(guard) = turn::take(&state.writing.mutex, attachment)? else { return Ok(None) };
         let written = state.writing.position.load(Relaxed);
         let whole = if bytes.len() <= ATOMIC { bytes.len() } else { ATOMIC };
         let room = self.room(written, bytes.len() as u64);
@@ -408,7 +390,7 @@ impl Pipe {
 
     fn try_read(&self, buffer: &mut [u8], attachment: &Attachment) -> Result<Look> {
         let state = self.object.state();
-        let Some(guard) = self.turn(&state.reading, attachment)? else { return Ok(Look::Taken) };
+        let Some(guard) = turn::take(&state.reading.mutex, attachment)? else { return Ok(Look::Taken) };
         let read = state.reading.position.load(Relaxed);
         let waiting = self.waiting(read, buffer.len() as u64);
         if waiting == 0 {
@@ -458,7 +440,7 @@ impl Pipe {
         let state = self.object.state();
         let mut found: *const u8 = ptr::null();
         let count = self.wait_to_read(timeout, |attachment| {
-            let Some(guard) = self.turn(&state.reading, attachment)? else { return Ok(Look::Taken) };
+            let Some(guard) = turn::take(&state.reading.mutex, attachment)? else { return Ok(Look::Taken) };
             let read = state.reading.position.load(Relaxed);
             let (place, to_end) = self.place(read);
             match self.waiting(read, to_end as u64) {
@@ -488,7 +470,7 @@ impl Pipe {
         let state = self.object.state();
         let attempt = || {
             self.refuse_without_readers(attachment)?;
-            let Some(guard) = self.turn(&state.writing, attachment)? else { return Ok(None) };
+            let Some(guard) = turn::take(&state.writing.mutex, attachment)? else { return Ok(None) };
             let written = state.writing.position.load(Relaxed);
             let (place, to_end) = self.place(written);
             let room = to_end.min(self.room(written, to_end as u64) as usize);

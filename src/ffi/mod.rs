@@ -8,6 +8,7 @@ pub mod pipe;
 pub mod queue;
 pub mod records;
 pub mod report;
+pub mod topic;
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};

@@ -9,19 +9,19 @@ mod many;
 mod ring;
 mod single;
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::bell::Bell;
 use super::blocks::{self, Blocks};
-use crate::array::dtype::Dtype;
+use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::Access;
-use crate::segment::format::{Layout, kind};
-use crate::segment::object::{Object, ObjectOptions, Room, State};
+use crate::segment::format::kind;
+use crate::segment::object::{Object, ObjectOptions, State};
 
 use many::{Many, Taken};
 use single::{Seat, Single};
@@ -144,8 +144,7 @@ pub struct QueueStat {
 pub struct Queue {
     object: Object<QueueState>,
     engine: Engine,
-    dtype: Option<Dtype>,
-    dtype_text: CString,
+    typed: Typed,
     priorities: u32,
 }
 
@@ -166,23 +165,18 @@ struct Place {
 impl Queue {
     /// Make a queue.
     pub fn create(name: Option<&str>, form: &Form, options: &ObjectOptions) -> Result<Queue> {
-        let dtype = form.dtype.map(Dtype::parse).transpose()?;
-        let itemsize = dtype.as_ref().map_or(1, Dtype::itemsize);
-        check(form, itemsize)?;
+        let typed = Typed::parse(form.dtype)?;
+        check(form, typed.itemsize())?;
         let too_large = || Error::invalid("the queue would have more than 2^63 bytes: ask for less");
         let bytes = blocks::stride(form.message_bytes).and_then(|stride| stride.checked_mul(form.capacity));
-        let elements = bytes.ok_or_else(too_large)?.div_ceil(itemsize);
-        let room = Room {
-            extra: extra(form.capacity as usize, form.priorities, form.single),
-            dtype: dtype.as_ref().map_or("|u1", Dtype::descr),
-            layout: Layout::new(itemsize, &[elements], false, elements),
-        };
+        let room =
+            typed.room(extra(form.capacity as usize, form.priorities, form.single), bytes.ok_or_else(too_large)?);
         let prepare = |new: &Object<QueueState>| {
             let state = new.state();
             state.capacity.store(form.capacity, Relaxed);
             state.message_bytes.store(form.message_bytes, Relaxed);
             state.priorities.store(form.priorities, Relaxed);
-            let flags = if form.single { SINGLE } else { 0 } | if dtype.is_some() { TYPED } else { 0 };
+            let flags = if form.single { SINGLE } else { 0 } | if typed.is_any() { 0 } else { TYPED };
             state.flags.store(flags, Relaxed);
             if let Engine::Many(many) = engine(new)? {
                 many.prepare();
@@ -192,7 +186,7 @@ impl Queue {
         let (object, is_new) = Object::create(name, &room, options, prepare)?;
         let queue = Queue::over(object)?;
         if !is_new {
-            queue.require_same(form, dtype.as_ref())?;
+            queue.require_same(form, &typed)?;
         }
         Ok(queue)
     }
@@ -210,16 +204,15 @@ impl Queue {
     fn over(object: Object<QueueState>) -> Result<Queue> {
         let engine = engine(&object)?;
         let is_typed = object.state().flags.load(Relaxed) & TYPED != 0;
-        let dtype = is_typed.then(|| Dtype::parse(&object.description().dtype)).transpose()?;
-        let dtype_text = CString::new(dtype.as_ref().map_or("", Dtype::descr)).unwrap_or_default();
+        let typed = Typed::parse(is_typed.then_some(object.description().dtype.as_str()))?;
         let priorities = object.state().priorities.load(Relaxed).clamp(1, MAX_PRIORITIES);
-        Ok(Queue { object, engine, dtype, dtype_text, priorities })
+        Ok(Queue { object, engine, typed, priorities })
     }
 
-    fn require_same(&self, form: &Form, dtype: Option<&Dtype>) -> Result<()> {
+    fn require_same(&self, form: &Form, typed: &Typed) -> Result<()> {
         let is_same = (self.capacity(), self.message_bytes(), self.priorities, self.is_single())
             == (form.capacity, form.message_bytes, form.priorities, form.single)
-            && self.dtype.as_ref() == dtype;
+            && self.typed == *typed;
         if is_same {
             return Ok(());
         }
@@ -227,17 +220,17 @@ impl Queue {
         Err(Error::os(
             Errno::EEXIST,
             format!(
-                "{name} exists with room for {} messages of {} bytes, {} priorities, dtype {:?}{}, not for {} of {} bytes, \
-                 {} priorities, dtype {:?}{}: open it as it is, or unlink it",
+                "{name} exists with room for {} messages of {} bytes, {} priorities, {}{}, not for {} of {} bytes, \
+                 {} priorities, {}{}: open it as it is, or unlink it",
                 self.capacity(),
                 self.message_bytes(),
                 self.priorities,
-                self.dtype_text.to_string_lossy(),
+                self.typed,
                 single(self.is_single()),
                 form.capacity,
                 form.message_bytes,
                 form.priorities,
-                dtype.map_or("", Dtype::descr),
+                typed,
                 single(form.single)
             ),
         ))
@@ -245,16 +238,7 @@ impl Queue {
 
     /// Refuse the queue unless its messages are of this dtype; `None`: of any bytes.
     pub fn require_dtype(&self, dtype: Option<&str>) -> Result<()> {
-        let wanted = dtype.map(Dtype::parse).transpose()?;
-        if self.dtype == wanted {
-            return Ok(());
-        }
-        let say = |dtype: Option<&Dtype>| match dtype {
-            Some(dtype) => format!("dtype {}", dtype.descr()),
-            None => "any bytes".to_string(),
-        };
-        let (place, has, wants) = (self.object.segment().place(), say(self.dtype.as_ref()), say(wanted.as_ref()));
-        Err(Error::new(Code::Dtype, format!("{place} carries messages of {has}, not of {wants}")))
+        self.typed.require_same(dtype, self.object.segment().place())
     }
 
     /// Send a copy of these bytes.
@@ -462,12 +446,12 @@ impl Queue {
 
     /// numpy's text for the type of the messages; empty where they are any bytes.
     pub fn dtype(&self) -> &CStr {
-        &self.dtype_text
+        self.typed.text()
     }
 
     /// Bytes of one element of the messages' type; 1 where they are any bytes.
     pub fn itemsize(&self) -> u64 {
-        self.dtype.as_ref().map_or(1, Dtype::itemsize)
+        self.typed.itemsize()
     }
 
     /// The moment, for people and monitors.
@@ -526,7 +510,7 @@ impl Queue {
 
     #[inline]
     fn check_message(&self, len: usize, priority: u32, sort: Sort) -> Result<()> {
-        let is_whole = sort != Sort::Plain || self.dtype.is_none() || (len as u64).is_multiple_of(self.itemsize());
+        let is_whole = sort != Sort::Plain || self.typed.is_whole(len);
         if len <= self.blocks().room() && priority < self.priorities && is_whole {
             return Ok(());
         }
@@ -548,9 +532,7 @@ impl Queue {
                 "priority {priority}; this queue was created for priorities 0 to {highest}"
             ));
         }
-        let (dtype, itemsize) = (self.dtype_text.to_string_lossy(), self.itemsize());
-        let what = format!("{len} bytes are no whole number of elements of {itemsize} bytes");
-        Error::new(Code::Dtype, format!("{what}, of which this queue's messages are (dtype {dtype})"))
+        self.typed.not_whole(len)
     }
 
     #[inline]
