@@ -38,7 +38,7 @@ int main(void)
     shm_array_t *other = NULL;
     used_up();
     RC(ENOMEM, shm_array_open(name, SHM_ARRAY_READ, &other));
-    SAYS("max_map_count");
+    SAYS("RLIMIT_AS");
     CHECK(!other);
     RC(ENOMEM, shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0)); /* its control block cannot be mapped */
     SAYS("ulimit -v");

@@ -45,6 +45,14 @@ int main(void)
     RC(EINVAL, shm_array_unlock(NULL));
     RC(EINVAL, shm_array_recover(NULL));
     RC(EINVAL, shm_array_resize(NULL, 3));
+    RC(EINVAL, shm_array_append(NULL, 0, NULL, 0));
+    RC(EINVAL, shm_array_trim(NULL));
+    RC(EINVAL, shm_array_copy_in(NULL, 0, NULL, 0));
+    RC(EINVAL, shm_array_copy_in(array, 0, NULL, 8));
+    SAYS("source");
+    RC(EINVAL, shm_array_advise(NULL, SHM_ARRAY_ADVICE_NORMAL, 0, 8));
+    RC(EINVAL, shm_array_sync(NULL, SHM_ARRAY_SYNC_WAIT, 0, 8));
+    CHECK(shm_array_placement(NULL) == SHM_ARRAY_PLACE_AUTO);
     RC(EINVAL, shm_array_generation(NULL, &number));
     RC(EINVAL, shm_array_generation(array, NULL));
     RC(EINVAL, shm_array_stat(NULL, &figures));

@@ -29,7 +29,8 @@ int main(void)
     CHECK(figures.created_ns <= after.tv_sec * SECONDS(1) + after.tv_nsec);
     CHECK(figures.creator_pid == (uint32_t)getpid() && figures.flags == 0 && figures.slots == 256);
     CHECK(figures.lock == 0 && figures.lock_pid == 0 && figures.inconsistent == 0 && figures.generation == 0);
-    CHECK(figures.reserved == 0);
+    CHECK(figures.placement == SHM_ARRAY_PLACE_SHM && shm_array_placement(array) == SHM_ARRAY_PLACE_SHM);
+    CHECK(figures.allocated_bytes == (uint64_t)facts.st_blocks * 512 && figures.allocated_bytes > 800);
 
     OK(shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0));
     figures = stat_of(array);

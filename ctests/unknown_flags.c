@@ -17,13 +17,15 @@ int main(void)
     for (int bit = 0; bit < 32; bit++) {
         uint32_t flag = UINT32_C(1) << bit;
         snprintf(figure, sizeof figure, "%#x", (unsigned)flag);
-        if (flag > SHM_ARRAY_ADOPT) {
+        if (flag > SHM_ARRAY_MLOCK) {
             RC(EINVAL, shm_array_open(name, SHM_ARRAY_READ | flag, &out));
             SAYS(figure);
             RC(EINVAL, shm_array_open_id(name, SHM_ARRAY_READ | flag, id, &out));
             RC(EINVAL, shm_array_open_fd(descriptor, SHM_ARRAY_READ | flag, &out));
         }
-        const uint32_t of_create = SHM_ARRAY_UNTRACKED | SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN;
+        const uint32_t of_create = SHM_ARRAY_UNTRACKED | SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN |
+                                   SHM_ARRAY_POPULATE | SHM_ARRAY_MLOCK | SHM_ARRAY_LAZY | SHM_ARRAY_RESERVE |
+                                   SHM_ARRAY_UNNAMED;
         if (!(flag & of_create)) {
             shm_array_options_t options = no_options();
             options.flags = flag;
@@ -46,6 +48,27 @@ int main(void)
     options.reserved = 1;
     RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
     SAYS("reserved");
+    options = no_options();
+    options.flags = SHM_ARRAY_LAZY | SHM_ARRAY_RESERVE;
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    SAYS("SHM_ARRAY_LAZY");
+    options = no_options();
+    options.placement = 4;
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    SAYS("placement");
+    options = no_options();
+    options.numa = 4;
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    options.numa = SHM_ARRAY_NUMA_BIND; /* to no node at all */
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    options.numa = 0;
+    options.numa_nodes = 1; /* and nothing to do with it */
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    SAYS("numa_nodes");
+    options = no_options();
+    options.directory = "relative/to/what";
+    RC(EINVAL, shm_array_create(other, "<f8", 1, shape, &options, &out));
+    SAYS("absolute");
 
     CHECK(out == untouched && !exists(other) && descriptors_open() == descriptors);
     CHECK(close(descriptor) == 0);

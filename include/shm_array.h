@@ -52,6 +52,12 @@ typedef struct shm_topic_t shm_topic_t;
 // With SHM_ARRAY_WRITE: make a shared array of an ordinary .npy file.
 #define SHM_ARRAY_ADOPT 16
 
+// Map every page in advance, so that no touch is a page fault. For opening and creating.
+#define SHM_ARRAY_POPULATE 32
+
+// Keep every page in memory (mlock), as far as RLIMIT_MEMLOCK allows. For opening and creating.
+#define SHM_ARRAY_MLOCK 64
+
 // Create with the first axis fastest.
 #define SHM_ARRAY_FORTRAN 256
 
@@ -60,6 +66,16 @@ typedef struct shm_topic_t shm_topic_t;
 
 // Create, or open (SHM_ARRAY_WRITE) what exists with the same dtype, shape and order.
 #define SHM_ARRAY_OR_OPEN 1024
+
+// Create without reserving memory, for sparse data. A touch when memory has run out is a SIGBUS, as with plain mmap.
+#define SHM_ARRAY_LAZY 2048
+
+// Create with all memory reserved, but cleared only when it is touched; the default clears it at once where that gives
+// huge pages.
+#define SHM_ARRAY_RESERVE 4096
+
+// Create without the name, in memory that travels by descriptor, where /dev/shm has no room for it.
+#define SHM_ARRAY_UNNAMED 8192
 
 // Lock mode: alone.
 #define SHM_ARRAY_EXCLUSIVE 1
@@ -111,6 +127,48 @@ typedef struct shm_topic_t shm_topic_t;
 
 // In a listing: frames.
 #define SHM_KIND_FRAMES 8
+
+// Choose: /dev/shm, memory without a name, a file.
+#define SHM_ARRAY_PLACE_AUTO 0
+
+// In /dev/shm.
+#define SHM_ARRAY_PLACE_SHM 1
+
+// In a file, which the kernel pages to and from disk.
+#define SHM_ARRAY_PLACE_FILE 2
+
+// In memory without a name (memfd).
+#define SHM_ARRAY_PLACE_MEMFD 3
+
+// Advice: nothing special; takes the others back.
+#define SHM_ARRAY_ADVICE_NORMAL 0
+
+// Advice: the elements are passed through in order; read ahead.
+#define SHM_ARRAY_ADVICE_SEQUENTIAL 1
+
+// Advice: the elements are touched here and there; do not read ahead.
+#define SHM_ARRAY_ADVICE_RANDOM 2
+
+// Advice: the elements are needed soon; begin to read them.
+#define SHM_ARRAY_ADVICE_WILL_NEED 3
+
+// Advice: this process is done with the elements for now; those of a file are written and may leave memory.
+#define SHM_ARRAY_ADVICE_DONE_WITH 4
+
+// Begin to write to disk, and do not wait.
+#define SHM_ARRAY_SYNC_START 1
+
+// Write to disk, and wait until it is there.
+#define SHM_ARRAY_SYNC_WAIT 2
+
+// Memory from the nodes in `numa_nodes` only.
+#define SHM_ARRAY_NUMA_BIND 1
+
+// Memory in turn from each of the nodes in `numa_nodes`.
+#define SHM_ARRAY_NUMA_INTERLEAVE 2
+
+// Memory from the node of the processor that touches it first.
+#define SHM_ARRAY_NUMA_LOCAL 3
 
 // Open an object to look at it, and to wait.
 #define SHM_OBJECT_READ 1
@@ -185,7 +243,7 @@ typedef struct shm_array_list_t shm_array_list_t;
 typedef struct shm_array_options_t {
   // sizeof(shm_array_options_t).
   size_t size;
-  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED.
+  // SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _LAZY or _RESERVE, _POPULATE, _MLOCK, _UNNAMED.
   uint32_t flags;
   // The file's mode bits, whatever the umask is; 0: 0600.
   uint32_t permissions;
@@ -199,6 +257,14 @@ typedef struct shm_array_options_t {
   const char *metadata;
   // Name of an extension dtype ("bfloat16"), or NULL.
   const char *dtype_tag;
+  // Absolute path of a directory for files; NULL: what the environment variable SHM_ARRAY_DIR says.
+  const char *directory;
+  // SHM_ARRAY_PLACE_AUTO (0), _SHM, _FILE or _MEMFD.
+  uint32_t placement;
+  // On machines with several memory nodes: 0, SHM_ARRAY_NUMA_BIND, _INTERLEAVE or _LOCAL. Not for files on disk.
+  uint32_t numa;
+  // A bit a node, for _BIND and _INTERLEAVE.
+  uint64_t numa_nodes;
 } shm_array_options_t;
 
 // Where the elements lie.
@@ -257,10 +323,12 @@ typedef struct shm_array_stat_t {
   uint32_t inconsistent;
   // Processes known to be attached; `pids` has the first 64.
   uint32_t attached;
-  // 0.
-  uint32_t reserved;
+  // SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD.
+  uint32_t placement;
   // Process ids, as this process sees them.
   uint32_t pids[64];
+  // Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
+  uint64_t allocated_bytes;
 } shm_array_stat_t;
 
 // What tells an array from every other one on this machine.
@@ -311,6 +379,8 @@ typedef struct shm_array_entry_t {
   uint64_t shape[64];
   // SHM_KIND_*: what it is.
   uint32_t kind;
+  // SHM_ARRAY_PLACE_SHM, or _FILE for one in the directory that SHM_ARRAY_DIR names.
+  uint32_t placement;
   // 0.
   uint32_t reserved;
 } shm_array_entry_t;
@@ -444,11 +514,20 @@ extern "C" {
 // memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
 // "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
 //
+// Memory: where it fits it is there, of 4 MiB and more in huge pages where the kernel can; see SHM_ARRAY_LAZY and
+// SHM_ARRAY_RESERVE for other ways. What does not fit is refused, with the figure that is short and the remedy.
+//
+// Placement: with SHM_ARRAY_PLACE_AUTO a plain name is put into /dev/shm; where it does not fit there, into memory
+// without a name, if SHM_ARRAY_UNNAMED allows that; else into a file of that name in `options->directory` or in the
+// directory that the environment variable SHM_ARRAY_DIR names, if there is one. shm_array_placement() tells which.
+// A plain name is looked for in /dev/shm, then in SHM_ARRAY_DIR; what lies in another directory is opened by its path.
+//
 // Returns:
-//   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
+//   0           `*out` is the array. Unless it is lazy, no later touch is a SIGBUS.
 //   EEXIST      the name is taken.
-//   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
-//   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
+//   ENOSPC      /dev/shm or the disk is full. ENOMEM: memory of the machine or of a control group, RLIMIT_AS,
+//               RLIMIT_MEMLOCK. EFBIG: RLIMIT_FSIZE.
+//   EINVAL      a bad name, flag, capacity, placement or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
 //   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
 //   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
 //
@@ -463,14 +542,15 @@ int shm_array_create(const char *name,
 
 // Open an array that exists.
 //
-// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED or
-// SHM_ARRAY_ADOPT. An ordinary .npy file opens for reading and copy-on-write as it is.
+// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED,
+// SHM_ARRAY_ADOPT, SHM_ARRAY_POPULATE or SHM_ARRAY_MLOCK. An ordinary .npy file opens for reading and copy-on-write as it is.
 //
 // Returns:
 //   0           `*out` is the array.
 //   ENOENT      there is none of that name. EACCES, EMFILE, ELOOP (a symbolic link): as said.
 //   EOPNOTSUPP  an ordinary .npy file, for writing, without SHM_ARRAY_ADOPT; a network file system.
 //   EBUSY       the name is being replaced, for seconds.
+//   ENOSPC      no room for the missing pages of a lazy array that is to be populated. ENOMEM: RLIMIT_AS, RLIMIT_MEMLOCK.
 //   EINVAL      a bad name or flag.
 //   SHM_ARRAY_ERR_FORMAT, _CORRUPT, _VERSION, _DTYPE  what is there cannot be used, and why.
 //
@@ -695,11 +775,11 @@ int shm_array_lease(const shm_array_t *array,
 // Returns: as shm_array_lease(). Since 0.1.
 int shm_array_arrived(const shm_array_t *array);
 
-// Begin a walk through all arrays with a shared-memory name that this user may read.
+// Begin a walk through all arrays with a plain name (in /dev/shm, or where SHM_ARRAY_DIR says) that this user may read.
 //
 // Returns:
 //   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
-//   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
+//   EINVAL  `out` is NULL. EACCES: /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 //
 // Ownership: the caller closes `*out`.
 // Threads:   one thread at a time uses a walk.
@@ -728,11 +808,95 @@ void shm_array_list_close(struct shm_array_list_t *list);
 //
 // Returns:
 //   0       `*out_removed` (which may be NULL) says how many went.
-//   EACCES  /dev/shm cannot be listed.
+//   EACCES  /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 //
 // Since 0.1.
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
+
+// Where the elements live: SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD; 0 for NULL.
+//
+// Since 0.1.
+uint32_t shm_array_placement(const shm_array_t *array);
+
+// Copy `bytes` bytes from `source` to the elements, from the byte `offset` on, with as many threads as help.
+//
+// The bytes are elements in the array's own order, type and byte order. It is what a memcpy() to the view's data does, at
+// the speed of several processors; whoever wants others to see all or nothing holds the lock.
+//
+// Returns:
+//   EACCES   the array was opened for reading only.
+//   EINVAL   beyond the elements; a slice with gaps; NULL.
+//   ENOSPC   a lazy array for which there is no room left; ENOMEM likewise.
+//
+// Threads:   the threads that help take no signals, and have ended when the call returns.
+// Since 0.1.
+int shm_array_copy_in(const shm_array_t *array,
+                      uint64_t offset,
+                      const void *source,
+                      size_t bytes);
+
+// Add `rows` entries of the growing axis (the first in C order, the last in Fortran order) behind the last one.
+//
+// `source` has `bytes` bytes, closely packed in the array's own order, type and byte order. Nothing moves: other
+// processes' pointers stay valid, and they see the new shape in their next shm_array_view().
+//
+// Returns:
+//   0       the array is `rows` longer, in its file as well.
+//   EPERM   this handle does not hold the lock exclusively. EACCES: it was opened copy-on-write.
+//   EINVAL  beyond the capacity; `bytes` is not what `rows` take; an adopted file; no dimensions; NULL.
+//   ENOSPC  a lazy or trimmed array for which there is no room left. ENOMEM likewise. EFBIG: RLIMIT_FSIZE.
+//
+// A death on the way leaves the old length or the new one. Since 0.1.
+int shm_array_append(const shm_array_t *array,
+                     uint64_t rows,
+                     const void *source,
+                     size_t bytes);
+
+// Give back the memory or disk that the array keeps for growth; growing reserves it again, or fails with ENOSPC.
+//
+// What lies behind the last element reads as zero from now on. Who still uses a view from before a shrink reads zeros
+// there, and a touch takes memory again.
+//
+// Returns:
+//   EPERM       this handle does not hold the lock exclusively.
+//   EOPNOTSUPP  an ordinary .npy file, or a file system that cannot punch holes.
+//   EINVAL      NULL.
+//
+// Since 0.1.
+int shm_array_trim(const shm_array_t *array);
+
+// Tell the kernel how this process will use `bytes` bytes of the elements, from the byte `offset` on.
+//
+// `advice` is one of SHM_ARRAY_ADVICE_*. What lies beyond the end is ignored, so that UINT64_MAX means "to the end". A
+// pass through a file that is larger than memory says DONE_WITH for each part behind it, and keeps little in memory.
+// Copy-on-write arrays keep what this process has changed.
+//
+// Returns:
+//   EINVAL  no such advice; a slice with gaps; NULL.
+//
+// Since 0.1.
+int shm_array_advise(const shm_array_t *array,
+                     uint32_t advice,
+                     uint64_t offset,
+                     uint64_t bytes);
+
+// Write `bytes` bytes of the elements, from the byte `offset` on, to the file's disk.
+//
+// `mode` is SHM_ARRAY_SYNC_START or SHM_ARRAY_SYNC_WAIT. What lies beyond the end is ignored, so that UINT64_MAX means "to
+// the end". Other processes see stores at once, with or without this; it is for the case that the machine fails. For
+// arrays in memory there is nothing to do.
+//
+// Returns:
+//   EIO, ENOSPC  the disk failed, or is full.
+//   EOPNOTSUPP   SHM_ARRAY_SYNC_START of an untracked array.
+//   EINVAL       no such mode; a slice with gaps; NULL.
+//
+// Since 0.1.
+int shm_array_sync(const shm_array_t *array,
+                   uint32_t mode,
+                   uint64_t offset,
+                   uint64_t bytes);
 
 // Create an array of zeros, and open it for writing.
 //
@@ -740,11 +904,20 @@ int shm_array_collect(int64_t minimum_age_ns,
 // memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
 // "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
 //
+// Memory: where it fits it is there, of 4 MiB and more in huge pages where the kernel can; see SHM_ARRAY_LAZY and
+// SHM_ARRAY_RESERVE for other ways. What does not fit is refused, with the figure that is short and the remedy.
+//
+// Placement: with SHM_ARRAY_PLACE_AUTO a plain name is put into /dev/shm; where it does not fit there, into memory
+// without a name, if SHM_ARRAY_UNNAMED allows that; else into a file of that name in `options->directory` or in the
+// directory that the environment variable SHM_ARRAY_DIR names, if there is one. shm_array_placement() tells which.
+// A plain name is looked for in /dev/shm, then in SHM_ARRAY_DIR; what lies in another directory is opened by its path.
+//
 // Returns:
-//   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
+//   0           `*out` is the array. Unless it is lazy, no later touch is a SIGBUS.
 //   EEXIST      the name is taken.
-//   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
-//   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
+//   ENOSPC      /dev/shm or the disk is full. ENOMEM: memory of the machine or of a control group, RLIMIT_AS,
+//               RLIMIT_MEMLOCK. EFBIG: RLIMIT_FSIZE.
+//   EINVAL      a bad name, flag, capacity, placement or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
 //   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
 //   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
 //
@@ -759,14 +932,15 @@ int shm_array_create(const char *name,
 
 // Open an array that exists.
 //
-// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED or
-// SHM_ARRAY_ADOPT. An ordinary .npy file opens for reading and copy-on-write as it is.
+// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED,
+// SHM_ARRAY_ADOPT, SHM_ARRAY_POPULATE or SHM_ARRAY_MLOCK. An ordinary .npy file opens for reading and copy-on-write as it is.
 //
 // Returns:
 //   0           `*out` is the array.
 //   ENOENT      there is none of that name. EACCES, EMFILE, ELOOP (a symbolic link): as said.
 //   EOPNOTSUPP  an ordinary .npy file, for writing, without SHM_ARRAY_ADOPT; a network file system.
 //   EBUSY       the name is being replaced, for seconds.
+//   ENOSPC      no room for the missing pages of a lazy array that is to be populated. ENOMEM: RLIMIT_AS, RLIMIT_MEMLOCK.
 //   EINVAL      a bad name or flag.
 //   SHM_ARRAY_ERR_FORMAT, _CORRUPT, _VERSION, _DTYPE  what is there cannot be used, and why.
 //
@@ -991,11 +1165,11 @@ int shm_array_lease(const shm_array_t *array,
 // Returns: as shm_array_lease(). Since 0.1.
 int shm_array_arrived(const shm_array_t *array);
 
-// Begin a walk through all arrays with a shared-memory name that this user may read.
+// Begin a walk through all arrays with a plain name (in /dev/shm, or where SHM_ARRAY_DIR says) that this user may read.
 //
 // Returns:
 //   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
-//   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
+//   EINVAL  `out` is NULL. EACCES: /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 //
 // Ownership: the caller closes `*out`.
 // Threads:   one thread at a time uses a walk.
@@ -1024,11 +1198,95 @@ void shm_array_list_close(struct shm_array_list_t *list);
 //
 // Returns:
 //   0       `*out_removed` (which may be NULL) says how many went.
-//   EACCES  /dev/shm cannot be listed.
+//   EACCES  /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 //
 // Since 0.1.
 int shm_array_collect(int64_t minimum_age_ns,
                       uint64_t *out_removed);
+
+// Where the elements live: SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD; 0 for NULL.
+//
+// Since 0.1.
+uint32_t shm_array_placement(const shm_array_t *array);
+
+// Copy `bytes` bytes from `source` to the elements, from the byte `offset` on, with as many threads as help.
+//
+// The bytes are elements in the array's own order, type and byte order. It is what a memcpy() to the view's data does, at
+// the speed of several processors; whoever wants others to see all or nothing holds the lock.
+//
+// Returns:
+//   EACCES   the array was opened for reading only.
+//   EINVAL   beyond the elements; a slice with gaps; NULL.
+//   ENOSPC   a lazy array for which there is no room left; ENOMEM likewise.
+//
+// Threads:   the threads that help take no signals, and have ended when the call returns.
+// Since 0.1.
+int shm_array_copy_in(const shm_array_t *array,
+                      uint64_t offset,
+                      const void *source,
+                      size_t bytes);
+
+// Add `rows` entries of the growing axis (the first in C order, the last in Fortran order) behind the last one.
+//
+// `source` has `bytes` bytes, closely packed in the array's own order, type and byte order. Nothing moves: other
+// processes' pointers stay valid, and they see the new shape in their next shm_array_view().
+//
+// Returns:
+//   0       the array is `rows` longer, in its file as well.
+//   EPERM   this handle does not hold the lock exclusively. EACCES: it was opened copy-on-write.
+//   EINVAL  beyond the capacity; `bytes` is not what `rows` take; an adopted file; no dimensions; NULL.
+//   ENOSPC  a lazy or trimmed array for which there is no room left. ENOMEM likewise. EFBIG: RLIMIT_FSIZE.
+//
+// A death on the way leaves the old length or the new one. Since 0.1.
+int shm_array_append(const shm_array_t *array,
+                     uint64_t rows,
+                     const void *source,
+                     size_t bytes);
+
+// Give back the memory or disk that the array keeps for growth; growing reserves it again, or fails with ENOSPC.
+//
+// What lies behind the last element reads as zero from now on. Who still uses a view from before a shrink reads zeros
+// there, and a touch takes memory again.
+//
+// Returns:
+//   EPERM       this handle does not hold the lock exclusively.
+//   EOPNOTSUPP  an ordinary .npy file, or a file system that cannot punch holes.
+//   EINVAL      NULL.
+//
+// Since 0.1.
+int shm_array_trim(const shm_array_t *array);
+
+// Tell the kernel how this process will use `bytes` bytes of the elements, from the byte `offset` on.
+//
+// `advice` is one of SHM_ARRAY_ADVICE_*. What lies beyond the end is ignored, so that UINT64_MAX means "to the end". A
+// pass through a file that is larger than memory says DONE_WITH for each part behind it, and keeps little in memory.
+// Copy-on-write arrays keep what this process has changed.
+//
+// Returns:
+//   EINVAL  no such advice; a slice with gaps; NULL.
+//
+// Since 0.1.
+int shm_array_advise(const shm_array_t *array,
+                     uint32_t advice,
+                     uint64_t offset,
+                     uint64_t bytes);
+
+// Write `bytes` bytes of the elements, from the byte `offset` on, to the file's disk.
+//
+// `mode` is SHM_ARRAY_SYNC_START or SHM_ARRAY_SYNC_WAIT. What lies beyond the end is ignored, so that UINT64_MAX means "to
+// the end". Other processes see stores at once, with or without this; it is for the case that the machine fails. For
+// arrays in memory there is nothing to do.
+//
+// Returns:
+//   EIO, ENOSPC  the disk failed, or is full.
+//   EOPNOTSUPP   SHM_ARRAY_SYNC_START of an untracked array.
+//   EINVAL       no such mode; a slice with gaps; NULL.
+//
+// Since 0.1.
+int shm_array_sync(const shm_array_t *array,
+                   uint32_t mode,
+                   uint64_t offset,
+                   uint64_t bytes);
 
 // Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
 //

@@ -120,7 +120,7 @@ fn constants_are_as_told() {
     let (document, sources) = (document(), sources());
     // Those with a meaning of their own are in modules with tables of their own.
     let mut real = constants(&sources.replace(block(&sources, "pub mod page {"), ""));
-    for module in ["pub mod kind {", "pub mod lifetime {", "pub mod origin {"] {
+    for module in ["pub mod kind {", "pub mod lifetime {", "pub mod origin {", "pub mod placement {"] {
         for name in constants(block(&sources, module)).keys() {
             real.remove(name);
         }

@@ -76,7 +76,8 @@ fn open() {
             Candidate::new("shm_array, to write", ours(Access::Write)),
             Candidate::new("shm_array, copy-on-write", ours(Access::CopyOnWrite)),
         ],
-        2000,
+        200,
+        101,
     );
 }
 
@@ -104,7 +105,8 @@ fn lock() {
             Candidate::new("shm_array, exclusive", ours(SHM_ARRAY_EXCLUSIVE)),
             Candidate::new("shm_array, shared", ours(SHM_ARRAY_SHARED)),
         ],
-        200_000,
+        10_000,
+        101,
     );
 }
 
@@ -138,5 +140,6 @@ fn create() {
             Candidate::new("shm_array, and touch every page", ours(true)),
         ],
         1,
+        11,
     );
 }

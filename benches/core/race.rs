@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// Turns of each candidate; the first is for warming up.
-const TURNS: usize = 1 + 15;
-
 /// A way to do it: `run(n)` does it n times.
 pub struct Candidate<'a> {
     name: &'a str,
@@ -30,8 +27,11 @@ fn median(of: impl Iterator<Item = f64>) -> f64 {
 
 /// Let all candidates do it `times` times a turn, and print what one time takes, and how often the first one's: medians,
 /// the ratio's over the ratios of single turns.
-pub fn race(title: &str, candidates: &mut [Candidate], times: u32) {
-    for turn in 0..TURNS {
+///
+/// Turns are short, so that most of them come to their end before the scheduler interrupts.
+pub fn race(title: &str, candidates: &mut [Candidate], times: u32, turns: u32) {
+    // The first turn is for warming up.
+    for turn in 0..=turns {
         for candidate in candidates.iter_mut() {
             warm_up();
             let start = Instant::now();

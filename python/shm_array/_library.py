@@ -24,10 +24,33 @@ WRITE = 2
 COPY_ON_WRITE = 4
 UNTRACKED = 8
 ADOPT = 16
+POPULATE = 32
+MLOCK = 64
 # create flags
 FORTRAN = 256
 LAST_CLOSE = 512
 OR_OPEN = 1024
+LAZY = 2048
+RESERVE = 4096
+UNNAMED = 8192
+# placements
+PLACE_AUTO = 0
+PLACE_SHM = 1
+PLACE_FILE = 2
+PLACE_MEMFD = 3
+# advice
+ADVICE_NORMAL = 0
+ADVICE_SEQUENTIAL = 1
+ADVICE_RANDOM = 2
+ADVICE_WILL_NEED = 3
+ADVICE_DONE_WITH = 4
+# ways of writing to disk
+SYNC_START = 1
+SYNC_WAIT = 2
+# policies for machines with several memory nodes
+NUMA_BIND = 1
+NUMA_INTERLEAVE = 2
+NUMA_LOCAL = 3
 # lock modes
 EXCLUSIVE = 1
 SHARED = 2
@@ -80,6 +103,10 @@ class Options(Structure):
         ("reserved", c_uint32),
         ("metadata", c_char_p),
         ("dtype_tag", c_char_p),
+        ("directory", c_char_p),
+        ("placement", c_uint32),
+        ("numa", c_uint32),
+        ("numa_nodes", c_uint64),
     ]
 
 
@@ -115,8 +142,9 @@ class Stat(Structure):
         ("lock_pid", c_uint32),
         ("inconsistent", c_uint32),
         ("attached", c_uint32),
-        ("reserved", c_uint32),
+        ("placement", c_uint32),
         ("pids", c_uint32 * 64),
+        ("allocated_bytes", c_uint64),
     ]
 
 
@@ -136,7 +164,7 @@ class Entry(Structure):
         ("ndim", c_uint32),
         ("shape", c_uint64 * MAX_NDIM),
         ("kind", c_uint32),
-        ("reserved", c_uint32),
+        ("placement", c_uint32),
     ]
 
 
@@ -188,6 +216,12 @@ FUNCTIONS = {
     "shm_array_resize": (c_int, Handle, c_uint64),
     "shm_array_generation": (c_int, Handle, POINTER(c_uint64)),
     "shm_array_stat": (c_int, Handle, POINTER(Stat)),
+    "shm_array_append": (c_int, Handle, c_uint64, c_void_p, c_size_t),
+    "shm_array_trim": (c_int, Handle),
+    "shm_array_copy_in": (c_int, Handle, c_uint64, c_void_p, c_size_t),
+    "shm_array_advise": (c_int, Handle, c_uint32, c_uint64, c_uint64),
+    "shm_array_sync": (c_int, Handle, c_uint32, c_uint64, c_uint64),
+    "shm_array_placement": (c_uint32, Handle),
     "shm_array_name": (c_char_p, Handle),
     "shm_array_metadata": (c_char_p, Handle),
     "shm_array_close": (None, Handle),

@@ -22,6 +22,14 @@ from ._opened import Opened, opened_of, still_open
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
 _ORDER_FLAGS = {"C": 0, "F": _library.FORTRAN}
 _LIFETIME_FLAGS = {"until-unlinked": 0, "last-close": _library.LAST_CLOSE}
+_MEMORY_FLAGS = {"ready": 0, "reserve": _library.RESERVE, "lazy": _library.LAZY}
+_PLACEMENTS = {
+    "auto": _library.PLACE_AUTO,
+    "shm": _library.PLACE_SHM,
+    "file": _library.PLACE_FILE,
+    "memfd": _library.PLACE_MEMFD,
+}
+_PLACEMENT_NAMES = {number: name for name, number in _PLACEMENTS.items()}
 _LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
 
 
@@ -80,6 +88,10 @@ def create(
     slots=None,
     untracked=False,
     exist_ok=False,
+    placement="auto",
+    directory=None,
+    unnamed=False,
+    memory="ready",
 ):
     """Make a shared array, and return it, writable.
 
@@ -96,6 +108,11 @@ def create(
     permissions  mode bits of the file
     slots        how many processes can lock at the same time (None: 256; at most 1023)
     untracked    keep no file descriptor and allow no lock, for users with tens of thousands of arrays
+    placement    "shm", "file" or "memfd", or "auto": /dev/shm if it fits there; else, with unnamed=True, memory without
+                 the name; else a file in `directory`, if there is one. Array.placement tells which it became
+    directory    where files go, an absolute path; None: what the environment variable SHM_ARRAY_DIR says
+    memory       "ready": there at once, in huge pages where the kernel can; "reserve": there, but cleared when it is
+                 touched; "lazy": not reserved, for sparse data: a touch when memory has run out ends the process
     exist_ok     open the array that is there already, if it has the same dtype, shape and order
 
     Raises FileExistsError, DtypeError, ArgumentError, MemoryError or OSError (ENOSPC and the like, with the figures).
@@ -114,13 +131,17 @@ def create(
         size=ctypes.sizeof(_library.Options),
         flags=one_of("order", order, _ORDER_FLAGS)
         | one_of("lifetime", lifetime, _LIFETIME_FLAGS)
+        | one_of("memory", memory, _MEMORY_FLAGS)
         | (_library.UNTRACKED if untracked else 0)
+        | (_library.UNNAMED if unnamed else 0)
         | (_library.OR_OPEN if exist_ok else 0),
         permissions=whole("permissions", permissions, 32),
         capacity=whole("capacity", capacity or 0),
         slots=whole("slots", slots or 0, 32),
         metadata=None if metadata is None else json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode(),
         dtype_tag=tag.encode() or None,
+        directory=None if directory is None else os.fsencode(directory),
+        placement=one_of("placement", placement, _PLACEMENTS),
     )
     lengths = (ctypes.c_uint64 * len(shape))(*shape)
     handle = _library.Handle()
@@ -132,7 +153,7 @@ def create(
     if fill is not None:
         try:
             with array.lock():
-                array[...] = fill
+                _fill(array, fill)
         except BaseException:
             array.unlink()
             raise
@@ -247,6 +268,11 @@ class Array(np.ndarray):
     def name(self):
         """The name it was made or opened by, "" for one that has none."""
         return opened_of(self).name
+
+    @property
+    def placement(self):
+        """Where the elements live: "shm", "file" or "memfd"."""
+        return _PLACEMENT_NAMES[library.shm_array_placement(still_open(self).handle)]
 
     @property
     def metadata(self):
@@ -406,6 +432,16 @@ class Array(np.ndarray):
 
     def __reduce_ex__(self, protocol):
         return np.asarray(self).__reduce_ex__(protocol)
+
+
+def _fill(array, values):
+    """array[...] = values, by several threads where the elements lie in memory as the array's do."""
+    alike = values.shape == array.shape and values.dtype == array.dtype and values.strides == array.strides
+    if alike and (values.flags.c_contiguous or values.flags.f_contiguous):
+        handle = still_open(array).handle
+        check(library.shm_array_copy_in(handle, 0, values.ctypes.data, values.nbytes), array.name)
+    else:
+        array[...] = values
 
 
 def _open_flags(mode, untracked, adopt):

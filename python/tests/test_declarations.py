@@ -32,6 +32,7 @@ C_TYPES = {
     ctypes.c_int64: "int64_t",
     ctypes.c_size_t: "size_t",
     ctypes.c_char_p: "char *",
+    ctypes.c_void_p: "void *",
     _library.Handle: "shm_array_t *",
     _library.ListHandle: "shm_array_list_t *",
     **{struct: name for name, struct in STRUCTS.items()},

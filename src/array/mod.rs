@@ -1,9 +1,12 @@
 //! The array: a typed, shaped, lockable window on a segment.
 
+mod bulk;
 pub mod dtype;
+mod growth;
 pub mod handover;
 mod hold;
 pub mod options;
+pub mod placement;
 pub mod stat;
 pub mod view;
 
@@ -13,15 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
 
-use crate::error::{Code, Context, Errno, Error, Result};
+use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
 use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 use crate::segment::adopt::adopt;
-use crate::segment::create::{Blueprint, build, refuse_beyond_limit};
+use crate::segment::birth::{Birth, Way};
+use crate::segment::create::{Blueprint, Unnamed, build};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
+use crate::segment::format::placement as made;
 use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, kind, lifetime, origin};
 use crate::segment::{Access, Segment, npy, open, remove};
 use crate::sync::rwlock::{self, Acquired, Mode};
@@ -29,6 +34,7 @@ use crate::sync::rwlock::{self, Acquired, Mode};
 use dtype::Dtype;
 use hold::Hold;
 use options::{OpenFlags, Options};
+use placement::Placement;
 use stat::Stat;
 use view::{Geometry, Slice, View};
 
@@ -63,15 +69,16 @@ struct Texts {
 impl Array {
     /// Make an array of zeros and give it a name; `None` for anonymous memory.
     pub fn create(name: Option<&str>, dtype: &str, shape: &[u64], options: &Options) -> Result<Array> {
-        let place = Place::parse(name)?;
+        let places = placement::candidates(options.placement, name, options.directory, options.unnamed)?;
         let plan = Plan::new(dtype, shape, options)?;
-        if !options.or_open {
-            return plan.build(&place, options);
-        }
+        let Some(name) = name.filter(|_| options.or_open) else {
+            return plan.build(&places, options, |_| Ok(()));
+        };
+        let flags = OpenFlags { untracked: options.untracked, readiness: options.readiness, ..Access::Write.into() };
         let deadline = Timeout::For(open::PATIENCE).deadline();
         loop {
-            match Array::open_place(&place, OpenFlags { untracked: options.untracked, ..Access::Write.into() }) {
-                Err(error) if error.is(Errno::ENOENT) => match plan.build(&place, options) {
+            match Array::open_place(&where_it_is(name, &places)?, flags) {
+                Err(error) if error.is(Errno::ENOENT) => match plan.build(&places, options, |_| Ok(())) {
                     Err(error) if error.is(Errno::EEXIST) && !deadline.has_passed() => continue,
                     done => return done,
                 },
@@ -81,9 +88,22 @@ impl Array {
         }
     }
 
+    /// As [`Array::create`], but `fill` writes the elements before the name appears: others find the whole array or
+    /// none, and who dies or fails on the way leaves nothing. EEXIST where the name is taken, even with `or_open`.
+    pub fn create_filled(
+        name: Option<&str>,
+        dtype: &str,
+        shape: &[u64],
+        options: &Options,
+        fill: impl FnOnce(&View) -> Result<()>,
+    ) -> Result<Array> {
+        let places = placement::candidates(options.placement, name, options.directory, options.unnamed)?;
+        Plan::new(dtype, shape, options)?.build(&places, options, fill)
+    }
+
     /// Open by name.
     pub fn open(name: &str, flags: impl Into<OpenFlags>) -> Result<Array> {
-        Array::open_place(&Place::parse(Some(name))?, flags.into())
+        Array::open_place(&Place::find(name)?, flags.into())
     }
 
     /// Open by name, but only the segment with this id: ESTALE where the name is another's by now.
@@ -107,12 +127,12 @@ impl Array {
         if flags.adopt {
             return Err(Error::invalid("only a file with a name can be adopted: open it by name"));
         }
-        Array::over(open::open_fd(fd, flags.access, kind::ARRAY)?, flags.untracked)
+        Array::ready(open::open_fd(fd, flags.access, kind::ARRAY)?, flags)
     }
 
     fn open_place(place: &Place, flags: OpenFlags) -> Result<Array> {
         if !flags.adopt {
-            return Array::over(open::open(place, flags.access, kind::ARRAY)?, flags.untracked);
+            return Array::ready(open::open(place, flags.access, kind::ARRAY)?, flags);
         }
         if flags.access != Access::Write {
             return Err(Error::invalid("SHM_ARRAY_ADOPT goes with SHM_ARRAY_WRITE"));
@@ -138,7 +158,12 @@ impl Array {
             };
             adopt(place, found.segment().id(), &blueprint)?;
         }
-        Array::over(open::open(place, Access::Write, kind::ARRAY)?, flags.untracked)
+        Array::ready(open::open(place, Access::Write, kind::ARRAY)?, flags)
+    }
+
+    fn ready(segment: Segment, flags: OpenFlags) -> Result<Array> {
+        segment.make_ready(flags.readiness)?;
+        Array::over(segment, flags.untracked)
     }
 
     /// What opening found, understood as an array.
@@ -159,6 +184,16 @@ impl Array {
             Contents::Ordinary(file) => {
                 let dtype = Dtype::parse(&file.front.descr).map_err(about)?;
                 let layout = ordinary_layout(file, &dtype).map_err(about)?;
+                if segment.access() == Access::Write {
+                    return Err(Error::os(
+                        Errno::EOPNOTSUPP,
+                        format!(
+                            "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or \
+                             SHM_ARRAY_COPY_ON_WRITE, or with SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a \
+                             shared array"
+                        ),
+                    ));
+                }
                 (dtype, Some(layout), String::new(), false)
             }
         };
@@ -202,12 +237,7 @@ impl Array {
     fn geometry(&self) -> Result<Geometry> {
         match &self.window {
             Some(window) => Ok(**window),
-            None => self.layout().map(|layout| Geometry {
-                offset: 0,
-                ndim: layout.ndim as usize,
-                shape: layout.shape,
-                strides: layout.strides,
-            }),
+            None => self.layout().map(|layout| Geometry::of(&layout)),
         }
     }
 
@@ -278,47 +308,6 @@ impl Array {
         ))
     }
 
-    /// Another length of the growing axis, within the capacity. Existing elements stay where they are.
-    pub fn resize(&self, length: u64) -> Result<()> {
-        self.require_exclusive("resize")?;
-        let layout = self.layout()?;
-        let description = self.segment().description()?;
-        if description.header.origin & origin::ADOPTED != 0 {
-            return Err(Error::invalid("an adopted .npy file cannot be resized: copy it into a new array"));
-        }
-        if layout.growing_axis().is_none() {
-            return Err(Error::invalid("an array without dimensions cannot be resized"));
-        }
-        if length > layout.capacity {
-            return Err(Error::invalid(format!(
-                "length {length} is beyond the capacity of {} that the array was created with: create it with more",
-                layout.capacity
-            )));
-        }
-        let attachment = self.segment().attachment()?;
-        let become_this = |layout: &Layout| {
-            attachment.words().front_stale.store(1, Relaxed);
-            attachment.control().replace_layout(layout);
-            self.write_front(layout)
-        };
-        become_this(&layout.resized(length)).inspect_err(|_| {
-            // Nothing has changed. Should even the old header not be written, it stays marked as stale.
-            let _ = become_this(&layout);
-        })
-    }
-
-    /// Make the .npy header agree with the layout record. The caller holds the exclusive lock.
-    fn write_front(&self, layout: &Layout) -> Result<()> {
-        let description = self.segment().description()?;
-        let len = description.header.data_offset as usize;
-        let front = npy::render(self.opened.dtype.descr(), layout.fortran == 1, layout.shape(), len)?;
-        let attachment = self.segment().attachment()?;
-        refuse_beyond_limit(self.segment().place(), len as u64)?;
-        file::write_at(attachment.file(), &front, 0).context(|| "cannot write the .npy header".into())?;
-        attachment.words().front_stale.store(0, Relaxed);
-        Ok(())
-    }
-
     /// A resizer died between layout and header. Whoever holds the lock now does it, or the next who opens.
     fn finish_interrupted_resize(&self) {
         let taken = self.lock(Mode::Exclusive, Timeout::Try);
@@ -337,6 +326,22 @@ impl Array {
     /// Who is attached, who locks, how large it is.
     pub fn stat(&self) -> Result<Stat> {
         stat::stat(self)
+    }
+
+    /// Where the elements live; never [`Placement::Auto`].
+    pub fn placement(&self) -> Placement {
+        let segment = self.segment();
+        match (segment.place(), segment.contents()) {
+            (Place::Shm(_), _) => Placement::Shm,
+            (Place::Directory(_) | Place::File(_), _) => Placement::File,
+            // By descriptor it may be any: its maker knew.
+            (Place::Anonymous, Contents::Shared(description)) => match description.header.placement {
+                made::SHM => Placement::Shm,
+                made::MEMFD => Placement::Memfd,
+                _ => Placement::File,
+            },
+            (Place::Anonymous, Contents::Ordinary(_)) => Placement::File,
+        }
     }
 
     /// A descriptor for another process: whoever has it can open the array.
@@ -384,10 +389,10 @@ impl Drop for Array {
 
 /// Unlink by name, whoever uses the array: they keep what they have.
 pub fn unlink(name: &str) -> Result<()> {
-    remove::unlink(&Place::parse(Some(name))?, None)
+    remove::unlink(&Place::find(name)?, None)
 }
 
-/// All arrays with a shared-memory name that this user may read.
+/// All arrays with a plain name that this user may read.
 pub fn list() -> Result<Vec<Entry>> {
     directory::list()
 }
@@ -395,6 +400,12 @@ pub fn list() -> Result<Vec<Entry>> {
 /// Remove last-close arrays that no live process uses, and persistent ones created that long ago; how many went.
 pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
     directory::collect(persistent_after)
+}
+
+/// Where to look for what may exist already: the caller may have named a directory that nobody else knows of.
+fn where_it_is(name: &str, places: &[Place]) -> Result<Place> {
+    let existing = places.iter().find(|place| place.path().is_some_and(|path| file::named(path).is_ok()));
+    existing.map_or_else(|| Place::find(name), |place| Ok(place.clone()))
 }
 
 fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {
@@ -485,7 +496,34 @@ impl Plan {
         Ok(Plan { dtype, layout, front, capacity_bytes, slots, permissions })
     }
 
-    fn build(&self, place: &Place, options: &Options) -> Result<Array> {
+    /// Build in the first place that has room, fill, and publish.
+    fn build(&self, places: &[Place], options: &Options, fill: impl FnOnce(&View) -> Result<()>) -> Result<Array> {
+        let (segment, unnamed) = self.build_in_one_of(places, options)?;
+        let start = segment.start().wrapping_add(self.front.len());
+        let (itemsize, alignment) = (self.dtype.itemsize(), self.dtype.alignment());
+        let mut view = View::new(start, Geometry::of(&self.layout), itemsize, alignment);
+        view.writable = true;
+        fill(&view)?;
+        unnamed.publish(&segment)?;
+        Array::over(segment, options.untracked)
+    }
+
+    fn build_in_one_of(&self, places: &[Place], options: &Options) -> Result<(Segment, Unnamed)> {
+        let mut failed: Option<Error> = None;
+        for place in places {
+            let error = match self.build_in(place, options) {
+                Err(error) if placement::may_fit_elsewhere(&error) => error,
+                done => return done,
+            };
+            failed = Some(match failed {
+                None => error,
+                Some(before) => Error::new(error.code(), format!("{}; {}", before.detail(), error.detail())),
+            });
+        }
+        Err(failed.unwrap_or_else(|| Error::invalid("there is no place to put the array")))
+    }
+
+    fn build_in(&self, place: &Place, options: &Options) -> Result<(Segment, Unnamed)> {
         let blueprint = Blueprint {
             kind: kind::ARRAY,
             front: &self.front,
@@ -500,11 +538,10 @@ impl Plan {
             state_len: 0,
             wakes_readers: false,
             lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
-            origin: 0,
+            origin: if options.way == Way::Lazy { origin::LAZY } else { 0 },
         };
-        let (segment, unnamed) = build(place, &blueprint, self.permissions)?;
-        unnamed.publish(&segment)?;
-        Array::over(segment, options.untracked)
+        let birth = Birth { way: options.way, nodes: options.nodes };
+        build(place, &blueprint, self.permissions, &birth, options.readiness)
     }
 
     /// What exists must be what would have been made.

@@ -1,6 +1,11 @@
 //! What a caller may ask for when creating or opening.
 
+use std::path::Path;
+
+use super::placement::Placement;
+use crate::os::map::Spread;
 use crate::segment::Access;
+use crate::segment::birth::{Readiness, Way};
 
 /// How to create; the default is what most callers want.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +28,18 @@ pub struct Options<'a> {
     pub metadata: Option<&'a str>,
     /// Name of an extension dtype, such as "bfloat16".
     pub dtype_tag: Option<&'a str>,
+    /// Where the elements live.
+    pub placement: Placement,
+    /// For files: an absolute path; `None`: what SHM_ARRAY_DIR says.
+    pub directory: Option<&'a Path>,
+    /// [`Placement::Auto`] may put a named array into memory without a name.
+    pub unnamed: bool,
+    /// How much of the memory is there from the beginning.
+    pub way: Way,
+    /// From which nodes of a NUMA machine the memory comes, with a bit for each; files on disk do not care.
+    pub nodes: Option<(Spread, u64)>,
+    /// What is done to this process's mapping in advance.
+    pub readiness: Readiness,
 }
 
 /// How to open.
@@ -34,10 +51,12 @@ pub struct OpenFlags {
     pub untracked: bool,
     /// Make a shared array of an ordinary .npy file.
     pub adopt: bool,
+    /// What is done to this process's mapping in advance.
+    pub readiness: Readiness,
 }
 
 impl From<Access> for OpenFlags {
     fn from(access: Access) -> OpenFlags {
-        OpenFlags { access, untracked: false, adopt: false }
+        OpenFlags { access, untracked: false, adopt: false, readiness: Readiness::default() }
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::error::{Code, Error, Result};
-use crate::os::process;
+use crate::os::{file, process};
+use crate::segment::Segment;
 use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
 use crate::segment::examine::{Contents, OrdinaryFile};
@@ -11,6 +12,7 @@ use crate::segment::format::origin;
 use crate::sync::rwlock::{INCONSISTENT, Mode};
 
 use super::Array;
+use super::placement::Placement;
 
 /// A moment in the life of an array.
 #[derive(Clone, Debug)]
@@ -43,6 +45,10 @@ pub struct Stat {
     pub lock_pid: u32,
     /// A holder died while writing, and nobody has recovered since.
     pub inconsistent: bool,
+    /// Where the elements live.
+    pub placement: Placement,
+    /// Bytes that the file takes of memory or disk; 0 where nobody can tell: untracked, and the name is gone.
+    pub allocated_bytes: u64,
     /// Processes known to be attached: those that map the file, as far as /proc shows them, and those that lock.
     pub pids: Vec<u32>,
 }
@@ -98,8 +104,19 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         lock: if lock_pid != 0 { Some(Mode::Exclusive) } else { shared.then_some(Mode::Shared) },
         lock_pid,
         inconsistent: word & INCONSISTENT != 0,
+        placement: array.placement(),
+        allocated_bytes: allocated(segment),
         pids,
     })
+}
+
+fn allocated(segment: &Segment) -> u64 {
+    let facts = match (segment.file(), segment.place().path()) {
+        (Some(fd), _) => file::facts(fd).ok(),
+        (None, Some(path)) => file::facts_of(path).ok(),
+        (None, None) => None,
+    };
+    facts.filter(|facts| facts.id == segment.id()).map_or(0, |facts| facts.allocated)
 }
 
 /// An ordinary .npy file has sizes, and nobody locks it.
@@ -119,6 +136,8 @@ fn of_ordinary(array: &Array, file: &OrdinaryFile, fortran: bool) -> Stat {
         lock: None,
         lock_pid: 0,
         inconsistent: false,
+        placement: array.placement(),
+        allocated_bytes: allocated(array.segment()),
         pids: process::who_maps(array.segment().id()),
     }
 }

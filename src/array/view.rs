@@ -1,7 +1,7 @@
 //! Where the elements lie: numpy's shapes, strides and slices.
 
 use crate::error::{Error, Result};
-use crate::segment::format::MAX_NDIM;
+use crate::segment::format::{Layout, MAX_NDIM};
 
 /// Memory as an array: everything inline, so that only `data` points anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,11 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
+    /// All elements.
+    pub fn of(layout: &Layout) -> Geometry {
+        Geometry { offset: 0, ndim: layout.ndim as usize, shape: layout.shape, strides: layout.strides }
+    }
+
     /// A part of it, by a slice for each of the leading axes.
     pub fn sliced(mut self, slices: &[Slice]) -> Result<Geometry> {
         if slices.len() > self.ndim {

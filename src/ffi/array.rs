@@ -2,8 +2,10 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::IntoRawFd;
+use std::path::Path;
 use std::ptr;
 
+use super::memory;
 use super::object::descriptor;
 use super::records::{self, shm_array_options_t, shm_array_stat_t, shm_array_view_t};
 use super::{bits, boxed, close, guard, handle, missing, numbers, optional_text, put, refuse_unknown, text};
@@ -13,6 +15,7 @@ use crate::array::{self, Array};
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::Access;
+use crate::segment::birth::{Readiness, Way};
 use crate::sync::rwlock::{Acquired, Mode};
 
 /// Open for loads only: a store is a SIGSEGV.
@@ -25,12 +28,23 @@ pub const SHM_ARRAY_COPY_ON_WRITE: u32 = 4;
 pub const SHM_ARRAY_UNTRACKED: u32 = 8;
 /// With SHM_ARRAY_WRITE: make a shared array of an ordinary .npy file.
 pub const SHM_ARRAY_ADOPT: u32 = 16;
+/// Map every page in advance, so that no touch is a page fault. For opening and creating.
+pub const SHM_ARRAY_POPULATE: u32 = 32;
+/// Keep every page in memory (mlock), as far as RLIMIT_MEMLOCK allows. For opening and creating.
+pub const SHM_ARRAY_MLOCK: u32 = 64;
 /// Create with the first axis fastest.
 pub const SHM_ARRAY_FORTRAN: u32 = 256;
 /// Create an array that goes when its last user closes it; the default lives until it is unlinked.
 pub const SHM_ARRAY_LAST_CLOSE: u32 = 512;
 /// Create, or open (SHM_ARRAY_WRITE) what exists with the same dtype, shape and order.
 pub const SHM_ARRAY_OR_OPEN: u32 = 1024;
+/// Create without reserving memory, for sparse data. A touch when memory has run out is a SIGBUS, as with plain mmap.
+pub const SHM_ARRAY_LAZY: u32 = 2048;
+/// Create with all memory reserved, but cleared only when it is touched; the default clears it at once where that gives
+/// huge pages.
+pub const SHM_ARRAY_RESERVE: u32 = 4096;
+/// Create without the name, in memory that travels by descriptor, where /dev/shm has no room for it.
+pub const SHM_ARRAY_UNNAMED: u32 = 8192;
 /// Lock mode: alone.
 pub const SHM_ARRAY_EXCLUSIVE: u32 = 1;
 /// Lock mode: together with others who only read.
@@ -52,7 +66,7 @@ pub const SHM_ARRAY_NONE: i64 = i64::MIN;
 
 fn open_flags(flags: u32) -> Result<OpenFlags> {
     const ACCESS: u32 = SHM_ARRAY_READ | SHM_ARRAY_WRITE | SHM_ARRAY_COPY_ON_WRITE;
-    refuse_unknown(flags, ACCESS | SHM_ARRAY_UNTRACKED | SHM_ARRAY_ADOPT)?;
+    refuse_unknown(flags, ACCESS | SHM_ARRAY_UNTRACKED | SHM_ARRAY_ADOPT | SHM_ARRAY_POPULATE | SHM_ARRAY_MLOCK)?;
     let access = match flags & ACCESS {
         SHM_ARRAY_READ => Access::Read,
         SHM_ARRAY_WRITE => Access::Write,
@@ -63,7 +77,16 @@ fn open_flags(flags: u32) -> Result<OpenFlags> {
             )));
         }
     };
-    Ok(OpenFlags { access, untracked: flags & SHM_ARRAY_UNTRACKED != 0, adopt: flags & SHM_ARRAY_ADOPT != 0 })
+    Ok(OpenFlags {
+        access,
+        untracked: flags & SHM_ARRAY_UNTRACKED != 0,
+        adopt: flags & SHM_ARRAY_ADOPT != 0,
+        readiness: readiness(flags),
+    })
+}
+
+fn readiness(flags: u32) -> Readiness {
+    Readiness { populate: flags & SHM_ARRAY_POPULATE != 0, lock: flags & SHM_ARRAY_MLOCK != 0 }
 }
 
 /// Create an array of zeros, and open it for writing.
@@ -72,11 +95,20 @@ fn open_flags(flags: u32) -> Result<OpenFlags> {
 /// memory without a name, which travels by descriptor. `dtype` is numpy's type string or descr ("<f8", "float64",
 /// "[('x', '<f4'), ('y', '<i4', (3,))]"). `shape` has `ndim` lengths in elements (NULL where `ndim` is 0).
 ///
+/// Memory: where it fits it is there, of 4 MiB and more in huge pages where the kernel can; see SHM_ARRAY_LAZY and
+/// SHM_ARRAY_RESERVE for other ways. What does not fit is refused, with the figure that is short and the remedy.
+///
+/// Placement: with SHM_ARRAY_PLACE_AUTO a plain name is put into /dev/shm; where it does not fit there, into memory
+/// without a name, if SHM_ARRAY_UNNAMED allows that; else into a file of that name in `options->directory` or in the
+/// directory that the environment variable SHM_ARRAY_DIR names, if there is one. shm_array_placement() tells which.
+/// A plain name is looked for in /dev/shm, then in SHM_ARRAY_DIR; what lies in another directory is opened by its path.
+///
 /// Returns:
-///   0           `*out` is the array. Its memory is reserved: no later touch is a SIGBUS.
+///   0           `*out` is the array. Unless it is lazy, no later touch is a SIGBUS.
 ///   EEXIST      the name is taken.
-///   ENOSPC      /dev/shm or the disk is full; ENOMEM: the machine's memory; EFBIG: RLIMIT_FSIZE.
-///   EINVAL      a bad name, flag, capacity or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
+///   ENOSPC      /dev/shm or the disk is full. ENOMEM: memory of the machine or of a control group, RLIMIT_AS,
+///               RLIMIT_MEMLOCK. EFBIG: RLIMIT_FSIZE.
+///   EINVAL      a bad name, flag, capacity, placement or metadata, or a shape of more than 64 dimensions or 2^63 bytes.
 ///   ENOENT      no /dev/shm, or no such directory. EACCES, EMFILE, EOPNOTSUPP (a network file system): as said.
 ///   SHM_ARRAY_ERR_DTYPE  the dtype is not understood, or holds Python objects.
 ///
@@ -139,13 +171,20 @@ unsafe fn dtype_text<'a>(dtype: *const c_char) -> Result<&'a str> {
 /// The texts are NULL or end in NUL, and live as long as the result.
 unsafe fn understand<'a>(given: &shm_array_options_t) -> Result<Options<'a>> {
     let flags = given.flags;
-    refuse_unknown(flags, SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN | SHM_ARRAY_UNTRACKED)?;
+    const OF_THE_ARRAY: u32 = SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN | SHM_ARRAY_UNTRACKED;
+    const OF_ITS_MEMORY: u32 =
+        SHM_ARRAY_LAZY | SHM_ARRAY_RESERVE | SHM_ARRAY_UNNAMED | SHM_ARRAY_POPULATE | SHM_ARRAY_MLOCK;
+    refuse_unknown(flags, OF_THE_ARRAY | OF_ITS_MEMORY)?;
     if given.reserved != 0 {
         return Err(Error::invalid(format!("options.reserved is {}: zero all that is not set", given.reserved)));
     }
     // SAFETY: the caller's promise.
-    let (metadata, dtype_tag) = unsafe {
-        (optional_text(given.metadata, "options.metadata")?, optional_text(given.dtype_tag, "options.dtype_tag")?)
+    let (metadata, dtype_tag, directory) = unsafe {
+        (
+            optional_text(given.metadata, "options.metadata")?,
+            optional_text(given.dtype_tag, "options.dtype_tag")?,
+            optional_text(given.directory, "options.directory")?,
+        )
     };
     Ok(Options {
         fortran: flags & SHM_ARRAY_FORTRAN != 0,
@@ -157,19 +196,31 @@ unsafe fn understand<'a>(given: &shm_array_options_t) -> Result<Options<'a>> {
         slots: given.slots,
         metadata,
         dtype_tag,
+        placement: memory::placement(given.placement)?,
+        directory: directory.map(Path::new),
+        unnamed: flags & SHM_ARRAY_UNNAMED != 0,
+        way: match (flags & SHM_ARRAY_LAZY != 0, flags & SHM_ARRAY_RESERVE != 0) {
+            (false, false) => Way::Ready,
+            (false, true) => Way::Reserve,
+            (true, false) => Way::Lazy,
+            (true, true) => return Err(Error::invalid("SHM_ARRAY_LAZY and SHM_ARRAY_RESERVE exclude each other")),
+        },
+        nodes: memory::nodes(given.numa, given.numa_nodes)?,
+        readiness: readiness(flags),
     })
 }
 
 /// Open an array that exists.
 ///
-/// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED or
-/// SHM_ARRAY_ADOPT. An ordinary .npy file opens for reading and copy-on-write as it is.
+/// `flags` is one of SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE, and perhaps SHM_ARRAY_UNTRACKED,
+/// SHM_ARRAY_ADOPT, SHM_ARRAY_POPULATE or SHM_ARRAY_MLOCK. An ordinary .npy file opens for reading and copy-on-write as it is.
 ///
 /// Returns:
 ///   0           `*out` is the array.
 ///   ENOENT      there is none of that name. EACCES, EMFILE, ELOOP (a symbolic link): as said.
 ///   EOPNOTSUPP  an ordinary .npy file, for writing, without SHM_ARRAY_ADOPT; a network file system.
 ///   EBUSY       the name is being replaced, for seconds.
+///   ENOSPC      no room for the missing pages of a lazy array that is to be populated. ENOMEM: RLIMIT_AS, RLIMIT_MEMLOCK.
 ///   EINVAL      a bad name or flag.
 ///   SHM_ARRAY_ERR_FORMAT, _CORRUPT, _VERSION, _DTYPE  what is there cannot be used, and why.
 ///
@@ -484,6 +535,8 @@ pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_arr
         record.lock_pid = stat.lock_pid;
         record.inconsistent = u32::from(stat.inconsistent);
         record.attached = stat.pids.len() as u32;
+        record.placement = memory::number(stat.placement);
+        record.allocated_bytes = stat.allocated_bytes;
         for (place, pid) in record.pids.iter_mut().zip(stat.pids) {
             *place = pid;
         }

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_int};
 use std::time::Duration;
 
 use super::array::{SHM_ARRAY_ADOPT, SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE};
+use super::memory::{SHM_ARRAY_PLACE_FILE, SHM_ARRAY_PLACE_SHM};
 use super::records::{self, shm_array_entry_t};
 use super::{bits, guard, missing, put};
 use crate::array;
@@ -35,11 +36,11 @@ pub struct List {
     dtype: CString,
 }
 
-/// Begin a walk through all arrays with a shared-memory name that this user may read.
+/// Begin a walk through all arrays with a plain name (in /dev/shm, or where SHM_ARRAY_DIR says) that this user may read.
 ///
 /// Returns:
 ///   0       `*out` is the walk: pass it to shm_array_list_next(), and close it.
-///   EINVAL  `out` is NULL. EACCES: /dev/shm cannot be listed.
+///   EINVAL  `out` is NULL. EACCES: /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 ///
 /// Ownership: the caller closes `*out`.
 /// Threads:   one thread at a time uses a walk.
@@ -98,6 +99,7 @@ pub unsafe extern "C" fn shm_array_list_next(list: Option<&mut List>, out: *mut 
         record.lock_pid = entry.lock_pid;
         record.ndim = entry.shape.len() as u32;
         record.shape[..entry.shape.len()].copy_from_slice(&entry.shape);
+        record.placement = if entry.in_file { SHM_ARRAY_PLACE_FILE } else { SHM_ARRAY_PLACE_SHM };
         // SAFETY: checked above.
         unsafe { records::write(out, &record) }
     })
@@ -123,7 +125,7 @@ pub unsafe extern "C" fn shm_array_list_close(list: *mut List) {
 ///
 /// Returns:
 ///   0       `*out_removed` (which may be NULL) says how many went.
-///   EACCES  /dev/shm cannot be listed.
+///   EACCES  /dev/shm, or the directory that SHM_ARRAY_DIR names, cannot be listed.
 ///
 /// Since 0.1.
 ///

@@ -3,6 +3,7 @@
 pub mod array;
 pub mod handover;
 pub mod list;
+pub mod memory;
 pub mod object;
 pub mod pipe;
 pub mod queue;

@@ -12,7 +12,7 @@ use crate::error::{Errno, Error, Result};
 pub struct shm_array_options_t {
     /// sizeof(shm_array_options_t).
     pub size: usize,
-    /// SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED.
+    /// SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _LAZY or _RESERVE, _POPULATE, _MLOCK, _UNNAMED.
     pub flags: u32,
     /// The file's mode bits, whatever the umask is; 0: 0600.
     pub permissions: u32,
@@ -26,6 +26,14 @@ pub struct shm_array_options_t {
     pub metadata: *const c_char,
     /// Name of an extension dtype ("bfloat16"), or NULL.
     pub dtype_tag: *const c_char,
+    /// Absolute path of a directory for files; NULL: what the environment variable SHM_ARRAY_DIR says.
+    pub directory: *const c_char,
+    /// SHM_ARRAY_PLACE_AUTO (0), _SHM, _FILE or _MEMFD.
+    pub placement: u32,
+    /// On machines with several memory nodes: 0, SHM_ARRAY_NUMA_BIND, _INTERLEAVE or _LOCAL. Not for files on disk.
+    pub numa: u32,
+    /// A bit a node, for _BIND and _INTERLEAVE.
+    pub numa_nodes: u64,
 }
 
 /// Where the elements lie.
@@ -90,10 +98,12 @@ pub struct shm_array_stat_t {
     pub inconsistent: u32,
     /// Processes known to be attached; `pids` has the first 64.
     pub attached: u32,
-    /// 0.
-    pub reserved: u32,
+    /// SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD.
+    pub placement: u32,
     /// Process ids, as this process sees them.
     pub pids: [u32; 64],
+    /// Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
+    pub allocated_bytes: u64,
 }
 
 /// What tells an array from every other one on this machine.
@@ -150,6 +160,8 @@ pub struct shm_array_entry_t {
     pub shape: [u64; 64],
     /// SHM_KIND_*: what it is.
     pub kind: u32,
+    /// SHM_ARRAY_PLACE_SHM, or _FILE for one in the directory that SHM_ARRAY_DIR names.
+    pub placement: u32,
     /// 0.
     pub reserved: u32,
 }

@@ -3,13 +3,16 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AT_FDCWD, AtFlags, FallocateFlags, OFlag, RenameFlags, fallocate, open, posix_fallocate, renameat2};
+use nix::fcntl::{
+    AT_FDCWD, AtFlags, FallocateFlags, Flock, FlockArg, OFlag, RenameFlags, fallocate, open, posix_fallocate, renameat2,
+};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, lstat};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::{linkat, unlink};
 
 use super::memory;
+use super::time::Deadline;
 use crate::error::{Context, Errno, Error, Result};
 
 /// Names that begin so are files being built where O_TMPFILE is missing.
@@ -41,6 +44,8 @@ pub struct Facts {
     pub id: FileId,
     /// Its length in bytes.
     pub size: u64,
+    /// Bytes that it takes of memory or disk.
+    pub allocated: u64,
     /// Whether it is an ordinary file, and not a directory, FIFO, device, ...
     pub is_regular: bool,
 }
@@ -51,6 +56,7 @@ impl From<FileStat> for Facts {
         Facts {
             id: FileId { device: stat.st_dev, inode: stat.st_ino },
             size: stat.st_size as u64,
+            allocated: stat.st_blocks as u64 * 512,
             is_regular: kind == SFlag::S_IFREG,
         }
     }
@@ -88,9 +94,14 @@ pub fn facts(fd: impl AsFd) -> nix::Result<Facts> {
     fstat(fd).map(Facts::from)
 }
 
+/// What a name stands for now.
+pub fn facts_of(path: &Path) -> nix::Result<Facts> {
+    lstat(path).map(Facts::from)
+}
+
 /// Which file a name stands for now.
 pub fn named(path: &Path) -> nix::Result<FileId> {
-    lstat(path).map(|stat| Facts::from(stat).id)
+    facts_of(path).map(|facts| facts.id)
 }
 
 /// Memory that looks like a file, without a name.
@@ -181,20 +192,52 @@ pub fn set_permissions(fd: impl AsFd, bits: u32) -> nix::Result<()> {
 }
 
 /// Reserve real memory or disk for a part of the file, which grows where it must: what is reserved can be
-/// touched without SIGBUS. Nothing stays reserved on failure that was not there before.
+/// touched without SIGBUS. On failure a part of it may stay reserved.
 pub fn allocate(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
-    if len == 0 {
-        return Ok(());
-    }
-    let (Ok(offset), Ok(len)) = (i64::try_from(offset), i64::try_from(len)) else { return Err(Errno::EFBIG) };
-    loop {
-        match fallocate(fd.as_fd(), FallocateFlags::empty(), offset, len) {
-            Err(Errno::EINTR) => continue,
+    // A signal undoes a call that it interrupts. In pieces it comes to an end under any timer.
+    const PIECE: u64 = 64 << 20;
+    let end = offset.checked_add(len).filter(|end| i64::try_from(*end).is_ok()).ok_or(Errno::EFBIG)?;
+    let mut start = offset;
+    while start < end {
+        let piece = PIECE.min(end - start);
+        match fallocate(fd.as_fd(), FallocateFlags::empty(), start as i64, piece as i64) {
+            Ok(()) => start += piece,
+            Err(Errno::EINTR) => {}
             // Not on every file system: the C library then writes a byte into every block.
-            Err(Errno::EOPNOTSUPP) => return posix_fallocate(fd.as_fd(), offset, len),
+            Err(Errno::EOPNOTSUPP) => return posix_fallocate(fd.as_fd(), start as i64, (end - start) as i64),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Give back what a part of the file takes; it reads as zeros from then on, and the length stays.
+pub fn punch(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    loop {
+        match fallocate(fd.as_fd(), flags, offset as i64, len as i64) {
+            Err(Errno::EINTR) => {}
             done => return done,
         }
     }
+}
+
+/// Begin to write a part of the file to disk, without waiting for it.
+pub fn start_writing_back(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: numbers only.
+    let done = unsafe { libc::sync_file_range(fd, offset as i64, len as i64, libc::SYNC_FILE_RANGE_WRITE) };
+    Errno::result(done).map(drop)
+}
+
+/// Let the kernel forget what it caches of a part of the file, as far as that is on disk and nobody maps it.
+pub fn forget_cached(fd: impl AsFd, offset: u64, len: u64) -> nix::Result<()> {
+    nix::fcntl::posix_fadvise(fd, offset as i64, len as i64, nix::fcntl::PosixFadviseAdvice::POSIX_FADV_DONTNEED)
+}
+
+/// Whether the file's bytes are nowhere but in memory and swap (tmpfs, memfd).
+pub fn is_in_memory(fd: impl AsFd) -> bool {
+    nix::sys::statfs::fstatfs(fd).is_ok_and(|kind| kind.filesystem_type() == nix::sys::statfs::TMPFS_MAGIC)
 }
 
 /// Cut the file to this length.
@@ -216,8 +259,11 @@ pub fn read_at(fd: impl AsFd, buffer: &mut [u8], offset: u64) -> nix::Result<usi
     Ok(done)
 }
 
-/// Write all of the bytes.
+/// Write all of the bytes. EFBIG beyond RLIMIT_FSIZE, where the kernel would kill with SIGXFSZ.
 pub fn write_at(fd: impl AsFd, bytes: &[u8], offset: u64) -> nix::Result<()> {
+    if memory::file_size_limit().is_some_and(|limit| offset + bytes.len() as u64 > limit) {
+        return Err(Errno::EFBIG);
+    }
     let mut done = 0;
     while done < bytes.len() {
         match pwrite(fd.as_fd(), &bytes[done..], (offset + done as u64) as i64) {
@@ -251,6 +297,25 @@ pub fn require_local(fd: impl AsFd, what: &dyn std::fmt::Display) -> Result<()> 
             Errno::EOPNOTSUPP,
             format!("{what} is on a network file system ({name}), whose locks go to a server: use a local directory"),
         )),
+    }
+}
+
+/// Be the only one who gives names in a directory, until the result is dropped; `None` where there is no such
+/// directory.
+pub fn turn_in(directory: &Path, deadline: Deadline) -> nix::Result<Option<Flock<OwnedFd>>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut fd = match open(directory, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    loop {
+        match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {
+            Ok(turn) => return Ok(Some(turn)),
+            Err((back, Errno::EAGAIN | Errno::EINTR)) if !deadline.has_passed() => fd = back,
+            Err((_, errno)) => return Err(errno),
+        }
+        std::thread::sleep(std::time::Duration::from_micros(200));
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Nothing above this floor names libc, nix or memmap2.
 
+pub mod cgroup;
+pub mod copy;
 pub mod file;
 pub mod file_lock;
 pub mod futex;
 pub mod map;
 pub mod memory;
 pub mod name;
+pub mod parallel;
 pub mod process;
 pub mod time;

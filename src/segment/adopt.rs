@@ -13,10 +13,11 @@ use crate::os::memory::Bytes;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 
-use super::create::{Blueprint, Rear, no_room, refuse_early};
+use super::create::{Blueprint, Rear};
 use super::examine::{Contents, examine};
 use super::format::ADOPTING;
 use super::open::{PATIENCE, cannot_open};
+use super::refusal::{self, Need};
 use super::remove::take_name_byte;
 
 /// Adopt the file that `place` names, which was opened as `id`. Done already, by somebody else, is done.
@@ -39,11 +40,13 @@ pub fn adopt(place: &Place, id: FileId, blueprint: &Blueprint) -> Result<()> {
             Bytes(facts.size.saturating_sub(data_end))
         )));
     }
-    let rear = Rear::of(blueprint)?;
-    refuse_early(place, &rear)?;
+    let rear = Rear::of(blueprint, place)?;
+    let trailer = rear.description.trailer;
+    let need = Need { file_len: trailer.file_len, fresh: trailer.control_len, locked: false };
+    refusal::refuse_early(place, fd.as_fd(), need)?;
     let done = append(&fd, &rear, data_end);
     done.map_err(|errno| {
-        let error = no_room(&fd, place, rear.description.trailer.control_len, errno);
+        let error = refusal::no_room(place, fd.as_fd(), trailer.control_len, errno);
         // Back to what it was. Should even that fail, the mark at the end tells the next one.
         let _ = file::truncate(&fd, data_end);
         error
@@ -89,7 +92,7 @@ mod tests {
             lifetime: 0,
             origin: 1,
         };
-        let rear = Rear::of(&blueprint).unwrap();
+        let rear = Rear::of(&blueprint, &place).unwrap();
         let end = rear.description.trailer.file_len;
 
         // As a death before the trailer leaves it.

@@ -5,18 +5,23 @@
 
 use std::mem::size_of;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use crate::error::{Context, Errno, Error, Result};
 use crate::os::file::{self, Unpublished};
 use crate::os::file_lock::{self, Kind};
-use crate::os::memory::{self, Bytes};
-use crate::os::name::{Place, SHM_DIRECTORY};
-use crate::os::{process, time};
+use crate::os::name::{self, Place};
+use crate::os::process;
+use crate::os::time::{self, Timeout};
 
+use super::birth::{Birth, Readiness};
 use super::examine::{Contents, Description};
 use super::format::{
     CONTROL_ALIGNMENT, Header, Layout, PAGE, RANGE_SIZE, Record, STATE_ALIGNMENT, Slot, Trailer, crc, lock_byte, page,
+    placement,
 };
+use super::open::PATIENCE;
+use super::refusal::{self, Need};
 use super::{Access, Segment};
 
 /// What is to be built.
@@ -54,19 +59,32 @@ pub struct Blueprint<'a> {
 
 /// Build a segment that nobody else can see, and what will give it its name; EEXIST where that is taken already.
 /// `permissions` are the file's mode bits, whatever the umask.
-pub fn build(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<(Segment, Unnamed)> {
-    let rear = Rear::of(blueprint)?;
-    refuse_early(place, &rear)?;
+pub fn build(
+    place: &Place,
+    blueprint: &Blueprint,
+    permissions: u32,
+    birth: &Birth,
+    readiness: Readiness,
+) -> Result<(Segment, Unnamed)> {
+    let rear = Rear::of(blueprint, place)?;
+    let trailer = rear.description.trailer;
+    let fresh = birth.need(blueprint.data_offset, &trailer);
+    let need = Need { file_len: trailer.file_len, fresh, locked: readiness.lock };
+    refusal::limits_of_process(place, need)?;
     let (fd, unpublished) = match place.path() {
         None => (file::anonymous()?, None),
-        Some(path) if file::named(path).is_ok() => return Err(cannot_create(place, Errno::EEXIST)),
+        Some(_) if is_taken(place)? => return Err(cannot_create(place, Errno::EEXIST)),
         Some(path) => {
             let (fd, unpublished) = file::create_beside(path).map_err(|errno| cannot_create(place, errno))?;
             file::require_local(&fd, place)?;
             (fd, Some(unpublished))
         }
     };
-    rear.reserve(&fd, blueprint.data_offset + blueprint.capacity_bytes, place)?;
+    refusal::refuse_early(place, fd.as_fd(), need)?;
+    let data_end = blueprint.data_offset + blueprint.capacity_bytes;
+    birth
+        .give_memory(&fd, blueprint.data_offset, data_end, &trailer)
+        .map_err(|errno| refusal::no_room(place, fd.as_fd(), fresh, errno))?;
     let writing = || format!("cannot write {place}");
     file::write_at(&fd, blueprint.front, 0).context(writing)?;
     rear.write(&fd).context(writing)?;
@@ -81,6 +99,7 @@ pub fn build(place: &Place, blueprint: &Blueprint, permissions: u32) -> Result<(
     // Mapped before it is published: what can fail has succeeded when others see the name.
     let contents = Contents::Shared(Box::new(rear.description));
     let segment = Segment::map(fd, facts.id, place.clone(), Access::Write, contents)?;
+    segment.make_ready(readiness)?;
     Ok((segment, Unnamed(unpublished)))
 }
 
@@ -92,13 +111,31 @@ impl Unnamed {
     /// Let everybody see the segment, unless the name is taken: EEXIST.
     pub fn publish(self, segment: &Segment) -> Result<()> {
         let place = segment.place();
-        match (self.0, place.path(), segment.file()) {
-            (Some(unpublished), Some(path), Some(fd)) => {
-                unpublished.publish(fd, path).map_err(|errno| cannot_create(place, errno))
-            }
-            _ => Ok(()),
+        let (Some(unpublished), Some(path), Some(fd)) = (self.0, place.path(), segment.file()) else { return Ok(()) };
+        // Of two who give the same name in two directories, the second finds what the first gave.
+        let _turn = turn(place)?;
+        if is_taken(place)? {
+            return Err(cannot_create(place, Errno::EEXIST));
         }
+        unpublished.publish(fd, path).map_err(|errno| cannot_create(place, errno))
     }
+}
+
+/// Whether the name exists, in either of the directories that may hold it.
+fn is_taken(place: &Place) -> Result<bool> {
+    let exists = |path: &Path| file::named(path).is_ok();
+    Ok(place.path().is_some_and(exists) || place.twin()?.is_some_and(|twin| exists(&twin)))
+}
+
+/// Keeps others from giving names, where two directories hold them.
+fn turn(place: &Place) -> Result<Option<impl Sized>> {
+    let directory = match place {
+        Place::Shm(_) | Place::Directory(_) => name::configured_directory()?,
+        Place::File(_) | Place::Anonymous => None,
+    };
+    let Some(directory) = directory else { return Ok(None) };
+    file::turn_in(&directory, Timeout::For(PATIENCE).deadline())
+        .context(|| format!("cannot lock the directory {} to give {place} its name", directory.display()))
 }
 
 /// Everything behind the elements, worked out before anything is made.
@@ -110,7 +147,7 @@ pub(super) struct Rear {
 }
 
 impl Rear {
-    pub fn of(blueprint: &Blueprint) -> Result<Rear> {
+    pub fn of(blueprint: &Blueprint, place: &Place) -> Result<Rear> {
         let texts = [blueprint.dtype, blueprint.tag, blueprint.metadata];
         let mut lens = [0u32; 3];
         for (len, text) in lens.iter_mut().zip(texts) {
@@ -164,7 +201,13 @@ impl Rear {
             extension_offset: 0,
             state_offset,
             state_len: blueprint.state_len,
-            reserved: [0; 65],
+            placement: match place {
+                Place::Shm(_) => placement::SHM,
+                Place::Directory(_) | Place::File(_) => placement::FILE,
+                Place::Anonymous => placement::MEMFD,
+            },
+            reserved_32: 0,
+            reserved: [0; 64],
         }
         .sealed();
         let trailer = Trailer::new(control_offset, control_len);
@@ -191,14 +234,6 @@ impl Rear {
         Ok(Rear { description, bytes })
     }
 
-    /// Memory or disk for everything but the gap between the elements and the control block.
-    fn reserve(&self, fd: impl AsFd, data_end: u64, place: &Place) -> Result<()> {
-        let trailer = &self.description.trailer;
-        file::allocate(&fd, 0, data_end)
-            .and_then(|()| file::allocate(&fd, trailer.control_offset, trailer.control_len))
-            .map_err(|errno| no_room(&fd, place, trailer.file_len, errno))
-    }
-
     /// Write the control block's end, in one call. Its last bytes are the magic number.
     fn write(&self, fd: impl AsFd) -> nix::Result<()> {
         file::write_at(fd, &self.bytes, self.description.trailer.file_len - self.bytes.len() as u64)
@@ -220,67 +255,16 @@ impl Rear {
 /// Metadata are a note on the array, not another array.
 const LONGEST_TEXT: u32 = 1 << 24;
 
-/// Below this, reading the machine's figures costs more than the attempt.
-const WORTH_ASKING: u64 = 16 << 20;
-
-/// Who writes beyond RLIMIT_FSIZE is killed by SIGXFSZ.
-pub fn refuse_beyond_limit(place: &Place, need: u64) -> Result<()> {
-    match memory::file_size_limit().filter(|limit| need > *limit) {
-        None => Ok(()),
-        Some(limit) => Err(Error::os(
-            Errno::EFBIG,
-            format!(
-                "{place} needs {}, and this process may write files of {} (RLIMIT_FSIZE): raise it with ulimit -f",
-                Bytes(need),
-                Bytes(limit)
-            ),
-        )),
-    }
-}
-
-/// What cannot succeed is refused before the kernel has worked for it.
-pub(super) fn refuse_early(place: &Place, rear: &Rear) -> Result<()> {
-    let need = rear.description.trailer.file_len;
-    refuse_beyond_limit(place, need)?;
-    if matches!(place, Place::File(_)) || need < WORTH_ASKING {
-        return Ok(());
-    }
-    let (Some(available), swap) = (memory::available(), memory::swap_free()) else { return Ok(()) };
-    if need > available.saturating_add(swap) {
-        return Err(Error::os(
-            Errno::ENOMEM,
-            format!(
-                "{place} needs {}; this machine has {} of memory available and {} of swap free: use a file \
-                 (file:///directory/name.npy), which the kernel pages to disk, or add swap",
-                Bytes(need),
-                Bytes(available),
-                Bytes(swap)
-            ),
-        ));
-    }
-    Ok(())
-}
-
-pub(super) fn no_room(fd: impl AsFd, place: &Place, need: u64, errno: Errno) -> Error {
-    let free = memory::free_on(fd).map_or(String::new(), |free| format!(", of which {} are free", Bytes(free)));
-    let advice = match (errno, place) {
-        (Errno::ENOSPC, Place::Shm(_)) => format!(
-            "; enlarge {SHM_DIRECTORY} (mount -o remount,size=..., or docker run --shm-size=...), remove arrays that \
-             nobody uses, or use a file: file:///directory/name.npy"
-        ),
-        (Errno::ENOSPC, _) => "; free some space, or use another directory".into(),
-        (Errno::EFBIG, _) => "; the file system does not hold files of that size".into(),
-        _ => String::new(),
-    };
-    Error::os(errno, format!("cannot reserve {} for {place}{free}: {}{advice}", Bytes(need), errno.desc()))
-}
-
 fn cannot_create(place: &Place, errno: Errno) -> Error {
     let advice = match (errno, place) {
         (Errno::EEXIST, _) => "; open it, unlink it first, or create with SHM_ARRAY_OR_OPEN".into(),
-        (Errno::ENOENT, Place::Shm(_)) => "; this machine has no /dev/shm: use file:///directory/name.npy, or no name \
-                                           at all for memory that travels by descriptor"
-            .into(),
+        (Errno::ENOENT, Place::Shm(_)) => {
+            "; this machine has no /dev/shm: set SHM_ARRAY_DIR to a directory that holds \
+                                           names, use file:///directory/name.npy, or no name at all for memory that \
+                                           travels by descriptor"
+                .into()
+        }
+        (Errno::ENOENT | Errno::ENOTDIR, Place::Directory(_)) => "; SHM_ARRAY_DIR names no directory".into(),
         (Errno::ENOENT | Errno::ENOTDIR, _) => "; its directory does not exist".into(),
         (other, _) => file::advice(other),
     };

@@ -1,20 +1,21 @@
 //! Looking round: which segments there are, and which of them nobody uses any more.
 
+use std::iter;
 use std::mem::size_of;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Errno, Result};
 use crate::os::file::{self, HIDDEN_PREFIX};
 use crate::os::file_lock;
-use crate::os::name::{Place, SHM_DIRECTORY};
+use crate::os::name::{Place, SHM_DIRECTORY, configured_directory};
 use crate::os::time;
 
 use super::Segment;
 use super::attachment::Identity;
 use super::examine::{Contents, Description, examine};
-use super::format::{Slot, lock_byte, origin};
+use super::format::{Slot, lock_bit, lock_byte, origin};
 use super::remove::remove_unused;
 
 /// One segment in a listing.
@@ -26,6 +27,8 @@ pub struct Entry {
     pub kind: u32,
     /// numpy's text for the type of the elements.
     pub dtype: String,
+    /// Name of an extension dtype, or empty.
+    pub tag: String,
     /// Bytes of one element.
     pub itemsize: u64,
     /// Bytes of the whole file.
@@ -46,16 +49,35 @@ pub struct Entry {
     pub attached: bool,
     /// The live exclusive holder; 0: none.
     pub lock_pid: u32,
+    /// In a file of the directory that SHM_ARRAY_DIR names; else in /dev/shm.
+    pub in_file: bool,
+    /// Somebody waits for the lock.
+    pub contended: bool,
+    /// A holder died while writing, and nobody has recovered since.
+    pub inconsistent: bool,
     /// Elements along each axis.
     pub shape: Vec<u64>,
 }
 
-/// All segments with a shared-memory name that this user may read.
+/// All segments with a plain name that this user may read.
 pub fn list() -> Result<Vec<Entry>> {
-    let directory = Path::new(SHM_DIRECTORY);
-    let mut names = names_in(directory)?;
+    let mut names = Vec::new();
+    for (index, directory) in directories()?.into_iter().enumerate() {
+        names.extend(names_in(&directory)?.into_iter().map(|name| (name, index, directory.clone())));
+    }
     names.sort_unstable();
-    Ok(names.into_iter().filter_map(|name| entry(&directory.join(&name), name)).collect())
+    // What a process would get by the name, should somebody without the setting have given it twice.
+    names.dedup_by(|(name, ..), (before, ..)| name == before);
+    let entries = names.into_iter().filter_map(|(name, index, directory)| {
+        let path = directory.join(&name);
+        entry(if index == 0 { Place::Shm(path) } else { Place::Directory(path) }, name)
+    });
+    Ok(entries.collect())
+}
+
+/// The directories that hold names, in the order in which a name is looked for.
+fn directories() -> Result<Vec<PathBuf>> {
+    Ok(iter::once(SHM_DIRECTORY.into()).chain(configured_directory()?).collect())
 }
 
 /// Where there is no directory there are no segments.
@@ -64,23 +86,24 @@ fn names_in(directory: &Path) -> Result<Vec<String>> {
 }
 
 /// Looks without attaching: a listing must not keep anything alive.
-fn look(path: &Path, writable: bool) -> Option<(OwnedFd, file::Facts, Box<Description>)> {
-    let fd = file::open_existing(path, writable).ok()?;
+fn look(place: &Place, writable: bool) -> Option<(OwnedFd, file::Facts, Box<Description>)> {
+    let fd = file::open_existing(place.path()?, writable).ok()?;
     let facts = file::facts(&fd).ok().filter(|facts| facts.is_regular)?;
-    match examine(&fd, &facts, &Place::Shm(path.to_path_buf())).ok()? {
+    match examine(&fd, &facts, place).ok()? {
         Contents::Shared(description) => Some((fd, facts, description)),
         Contents::Ordinary(_) => None,
     }
 }
 
-fn entry(path: &Path, name: String) -> Option<Entry> {
-    let (fd, _, description) = look(path, false)?;
+fn entry(place: Place, name: String) -> Option<Entry> {
+    let (fd, _, description) = look(&place, false)?;
     let (header, layout) = (&description.header, &description.layout);
     let lock_pid = Identity::from_word(description.lock).and_then(|owner| live_pid(&fd, &description, owner));
     Some(Entry {
         name,
         kind: header.kind,
         dtype: description.dtype.clone(),
+        tag: description.tag.clone(),
         itemsize: layout.itemsize,
         file_bytes: description.trailer.file_len,
         generation: description.generation,
@@ -91,6 +114,9 @@ fn entry(path: &Path, name: String) -> Option<Entry> {
         adopted: header.origin & origin::ADOPTED != 0,
         attached: file_lock::is_locked(&fd, lock_byte::ATTACH).unwrap_or(false),
         lock_pid: lock_pid.unwrap_or(0),
+        in_file: matches!(place, Place::Directory(_)),
+        contended: description.lock & lock_bit::WAITERS != 0,
+        inconsistent: description.lock & lock_bit::INCONSISTENT != 0,
         shape: layout.shape().to_vec(),
     })
 }
@@ -138,22 +164,23 @@ const BUILDING: Duration = Duration::from_secs(60);
 /// Remove last-close segments that no live process is attached to, and, with `persistent_after`, persistent ones
 /// that were created so long ago; says how many went.
 pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
-    let directory = Path::new(SHM_DIRECTORY);
     let mut removed = 0;
-    for name in names_in(directory)? {
-        let path = directory.join(&name);
-        let gone = if name.starts_with(HIDDEN_PREFIX) {
-            is_abandoned(&path) && file::remove(&path).is_ok()
-        } else {
-            // Another user's segment cannot be opened for writing: it is theirs to collect.
-            look(&path, true).is_some_and(|(fd, facts, description)| {
-                drop(fd);
-                is_due(&description, persistent_after) && remove_unused(&path, facts.id).unwrap_or(false)
-            })
-        };
-        removed += u64::from(gone);
+    for directory in directories()? {
+        let paths = names_in(&directory)?.into_iter().map(|name| directory.join(name));
+        removed += paths.filter(|path| collect_one(path, persistent_after)).count() as u64;
     }
     Ok(removed)
+}
+
+fn collect_one(path: &Path, persistent_after: Option<Duration>) -> bool {
+    if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(HIDDEN_PREFIX.as_bytes())) {
+        return is_abandoned(path) && file::remove(path).is_ok();
+    }
+    // Another user's segment cannot be opened for writing: it is theirs to collect.
+    look(&Place::File(path.to_path_buf()), true).is_some_and(|(fd, facts, description)| {
+        drop(fd);
+        is_due(&description, persistent_after) && remove_unused(path, facts.id).unwrap_or(false)
+    })
 }
 
 fn is_due(description: &Description, persistent_after: Option<Duration>) -> bool {

@@ -52,6 +52,14 @@ pub mod lock_byte {
     pub const SLOT: i64 = ATTACH + 16;
 }
 
+/// Bits of the lock word, beside its owner's identity.
+pub mod lock_bit {
+    /// A holder died while writing, and nobody has recovered since.
+    pub const INCONSISTENT: u32 = 1 << 30;
+    /// Somebody sleeps until the lock is free.
+    pub const WAITERS: u32 = 1 << 31;
+}
+
 /// Plain numbers that may be read from any bytes.
 ///
 /// # Safety
@@ -138,8 +146,12 @@ pub struct Header {
     pub state_offset: u32,
     /// Its length in bytes; 0: an array, which needs none.
     pub state_len: u32,
+    /// [`placement`]: where it was made. A copy of the file may lie elsewhere.
+    pub placement: u32,
     /// 0.
-    pub reserved: [u64; 65],
+    pub reserved_32: u32,
+    /// 0.
+    pub reserved: [u64; 64],
 }
 
 /// What a segment is. All kinds have the same front, control block, slots and lifetimes.
@@ -169,6 +181,16 @@ pub mod kind {
     }
 }
 
+/// Where a segment was made.
+pub mod placement {
+    /// In /dev/shm.
+    pub const SHM: u32 = 1;
+    /// In a file of some other directory.
+    pub const FILE: u32 = 2;
+    /// In memory without a name (memfd).
+    pub const MEMFD: u32 = 3;
+}
+
 /// When a segment goes.
 pub mod lifetime {
     /// When somebody unlinks it.
@@ -181,6 +203,8 @@ pub mod lifetime {
 pub mod origin {
     /// It was an ordinary .npy file once: its data offset is its own, and it cannot be resized.
     pub const ADOPTED: u32 = 1;
+    /// Its memory was not reserved: it may have holes.
+    pub const LAZY: u32 = 2;
 }
 
 /// One of two records of what a resize changes; [`Words::layout`] says which is valid.

@@ -6,6 +6,7 @@
 
 pub mod adopt;
 pub mod attachment;
+pub mod birth;
 pub mod control;
 pub mod create;
 pub mod directory;
@@ -16,19 +17,23 @@ pub mod literal;
 pub mod npy;
 pub mod object;
 pub mod open;
+pub mod refusal;
 pub mod remove;
 
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::error::{Code, Errno, Error, Result};
-use crate::os::file::FileId;
-use crate::os::map::{Map, Protection};
+use crate::error::{Code, Context, Errno, Error, Result};
+use crate::os::copy::Source;
+use crate::os::file::{self, FileId};
+use crate::os::map::{Advice, Map, Protection};
 use crate::os::name::Place;
 
 use attachment::Attachment;
+use birth::Readiness;
 use control::Control;
 use examine::{Contents, Description};
 use remove::LastCloser;
@@ -100,6 +105,71 @@ impl Segment {
             contents,
             _last_closer: last_closer,
         })
+    }
+
+    /// Map or lock the file's pages in advance.
+    pub fn make_ready(&self, readiness: Readiness) -> Result<()> {
+        if !readiness.is_wanted() {
+            return Ok(());
+        }
+        readiness
+            .bring_about(&self.map, self.map.len(), self.access.protection())
+            .map_err(|error| Error::new(error.code(), format!("{}: {}", self.place, error.detail())))
+    }
+
+    /// Copy bytes into the file's memory, from this offset on, by several threads where they are many. The caller knows
+    /// that this range may be written.
+    pub fn copy_in(&self, offset: u64, source: Source) -> Result<()> {
+        if self.access == Access::Read {
+            return Err(Error::os(Errno::EACCES, format!("{} was opened for reading only", self.place)));
+        }
+        let end = offset.checked_add(source.bytes() as u64).filter(|end| *end <= self.map.len() as u64);
+        if end.is_none() {
+            return Err(Error::invalid(format!("{} bytes from offset {offset} lie beyond the file", source.bytes())));
+        }
+        // SAFETY: the range lies in a mapping that can be written; the caller of the boundary promised that the source
+        // is elsewhere.
+        unsafe { source.copy_to(self.map.start().wrapping_add(offset as usize)) };
+        Ok(())
+    }
+
+    /// Reserve memory or disk for a part of the file: no later touch of it is a SIGBUS.
+    pub fn reserve(&self, fd: BorrowedFd<'_>, bytes: Range<u64>) -> Result<()> {
+        let len = bytes.end.saturating_sub(bytes.start);
+        file::allocate(fd, bytes.start, len).map_err(|errno| refusal::no_room(&self.place, fd, len, errno))
+    }
+
+    /// Tell the kernel how this process will use a part of the file.
+    pub fn advise(&self, bytes: Range<u64>, advice: Advice) -> Result<()> {
+        let range = bytes.start as usize..bytes.end as usize;
+        let len = bytes.end - bytes.start;
+        let done = match (advice, self.file()) {
+            // What this process changed of a private mapping is nowhere else.
+            (Advice::DoneWith, _) if self.access == Access::CopyOnWrite => Ok(()),
+            (Advice::DoneWith, Some(fd)) if !file::is_in_memory(fd) => file::start_writing_back(fd, bytes.start, len)
+                .and_then(|()| self.map.advise(range, advice))
+                .and_then(|()| file::forget_cached(fd, bytes.start, len)),
+            _ => self.map.advise(range, advice),
+        };
+        done.context(|| format!("cannot advise the kernel about {}", self.place))
+    }
+
+    /// Write a part of the file to its disk, and wait until it is there.
+    pub fn sync(&self, bytes: Range<u64>) -> Result<()> {
+        let range = bytes.start as usize..bytes.end as usize;
+        self.map.sync(range).context(|| format!("cannot write {} to disk", self.place))
+    }
+
+    /// Begin to write a part of the file to its disk.
+    pub fn start_sync(&self, bytes: Range<u64>) -> Result<()> {
+        let Some(fd) = self.file() else {
+            return Err(Error::os(
+                Errno::EOPNOTSUPP,
+                format!("{} is untracked: SHM_ARRAY_SYNC_WAIT works without a descriptor", self.place),
+            ));
+        };
+        let begun = file::start_writing_back(fd, bytes.start, bytes.end - bytes.start);
+        begun.context(|| format!("cannot write {} to disk", self.place))
     }
 
     /// Give the descriptor back: the mapping alone keeps the attach byte, and there will be no lock.

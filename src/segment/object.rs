@@ -13,6 +13,7 @@ use crate::os::file;
 use crate::os::name::Place;
 
 use super::attachment::Attachment;
+use super::birth::{Birth, Readiness};
 use super::control::Control;
 use super::create::{Blueprint, build};
 use super::examine::Description;
@@ -130,7 +131,7 @@ impl<S: State> Object<S> {
             origin: 0,
         };
         let permissions = if options.permissions == 0 { 0o600 } else { options.permissions };
-        let (segment, unnamed) = build(place, &blueprint, permissions)?;
+        let (segment, unnamed) = build(place, &blueprint, permissions, &Birth::default(), Readiness::default())?;
         let object = Object::over(segment)?;
         prepare(&object)?;
         unnamed.publish(&object.segment)?;

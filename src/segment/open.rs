@@ -32,7 +32,7 @@ pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
         let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
         let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
         require_regular(&facts, place)?;
-        if let Place::File(_) = place {
+        if let Place::File(_) | Place::Directory(_) = place {
             file::require_local(&fd, place)?;
         }
         if take_attach_byte(&fd, place)? && still_names(path, &facts, place)? {
@@ -81,15 +81,6 @@ fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, kind: u32, c
             ));
         }
     }
-    if let (Contents::Ordinary(_), Access::Write) = (&contents, access) {
-        return Err(Error::os(
-            Errno::EOPNOTSUPP,
-            format!(
-                "{place} is an ordinary .npy file: it opens with SHM_ARRAY_READ or SHM_ARRAY_COPY_ON_WRITE, or with \
-                 SHM_ARRAY_WRITE | SHM_ARRAY_ADOPT, which makes it a shared array"
-            ),
-        ));
-    }
     Segment::map(fd, facts.id, place, access, contents)
 }
 
@@ -136,7 +127,9 @@ pub(super) fn cannot_open(place: &Place, errno: Errno) -> Error {
     let advice = match errno {
         Errno::ENOENT => match place {
             Place::Shm(path) if path.parent().is_some_and(|directory| !directory.exists()) => {
-                "; this machine has no /dev/shm: use file:///directory/name.npy".to_string()
+                "; this machine has no /dev/shm: set SHM_ARRAY_DIR to a directory that holds names, or use \
+                 file:///directory/name.npy"
+                    .to_string()
             }
             _ => "; nobody has created it, or it was unlinked".to_string(),
         },

@@ -12,11 +12,9 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use crate::error::{Errno, Error, Result};
 use crate::os::futex::{self, Queue};
 use crate::segment::attachment::{Attachment, Identity};
+use crate::segment::format::lock_bit::{INCONSISTENT, WAITERS};
 
 use super::patience::{Expired, Patience};
-
-const INCONSISTENT: u32 = 1 << 30;
-const WAITERS: u32 = 1 << 31;
 
 /// The mutex, held until dropped.
 #[derive(Debug)]

@@ -41,13 +41,12 @@ use crate::error::{Errno, Error, Result};
 use crate::os::futex::{self, Queue};
 use crate::os::time::Timeout;
 use crate::segment::attachment::{Attachment, Identity};
+use crate::segment::format::lock_bit::WAITERS;
 use crate::segment::format::{Slot, Words};
 
 use super::patience::{Expired, Patience};
 
-/// A holder died while writing, and nobody has recovered since.
-pub const INCONSISTENT: u32 = 1 << 30;
-const WAITERS: u32 = 1 << 31;
+pub use crate::segment::format::lock_bit::INCONSISTENT;
 
 /// How long others hold back for one who is next; it may have been stopped, or killed.
 const DEFERENCE: Duration = Duration::from_millis(10);

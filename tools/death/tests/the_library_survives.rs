@@ -13,7 +13,7 @@ fn must_pass(arguments: &str) {
 #[test]
 fn kills_stops_and_errors() {
     must_pass("random lock --kills 300");
-    must_pass("syscalls create open close unlink collect resize adopt lock");
+    must_pass("syscalls create open close unlink collect resize append trim adopt lock");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
-    must_pass("steps lock/contended lock/behind-reader resize --every 997");
+    must_pass("steps resize append trim lock/contended lock/behind-reader --every 9973");
 }

@@ -207,11 +207,11 @@ impl Arena<'_> {
 
     /// Has anybody complained, or left without being killed?
     fn look(&mut self) -> Verdict {
-        let first = self.cast.page.first_complaint.load(SeqCst) as usize;
-        for slot in std::iter::once(first).chain(1..SLOTS) {
-            if let Some(words) = self.cast.page.slots[slot].hear() {
-                return Err(format!("participant {slot}: {words}"));
-            }
+        let heard = |slot: usize| self.cast.page.slots[slot].hear().map(|words| format!("participant {slot}: {words}"));
+        if let Some(words) = (1..SLOTS).find_map(heard) {
+            // Who was first has said so before anybody could follow; only now is it sure that we see it.
+            let first = self.cast.page.first_complaint.load(SeqCst) as usize;
+            return Err(heard(first).unwrap_or(words));
         }
         for process in &mut self.living {
             if let Some(status) = process.ended() {

@@ -47,7 +47,9 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
 /// What the library can play beyond what every subject can. Semaphores, events, queues and pipes will come here.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
-    repertoire.operations.push(Box::new(resize::Resize));
+    repertoire.operations.push(Box::new(resize::Resize::Grow));
+    repertoire.operations.push(Box::new(resize::Resize::Append));
+    repertoire.operations.push(Box::new(resize::Resize::Trim));
     repertoire.operations.push(Box::new(adopt::Adopt));
     repertoire
 }

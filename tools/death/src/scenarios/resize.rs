@@ -1,7 +1,8 @@
 //! Growing an array: the length is the old one or the new one, never anything else, and the .npy header says the
-//! same.
+//! same. What had been written stays; what is appended is there whole, or not at all; what is trimmed reads as zero.
 
 use std::fs;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::expect;
 use crate::engine::ground::DIRECTORY;
@@ -20,38 +21,68 @@ const BEFORE: u64 = 100;
 const AFTER: u64 = 700;
 const CAPACITY: u64 = 1000;
 
-/// Resize under the exclusive lock, which the victim holds all the time.
-pub struct Resize;
+/// What the victim does under the exclusive lock, which it holds all the time.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Resize {
+    /// Another length.
+    Grow,
+    /// Numbers behind the last one.
+    Append,
+    /// Memory that is kept for growth is given back.
+    Trim,
+}
 
 impl Operation for Resize {
     fn name(&self) -> &'static str {
-        "resize"
+        match self {
+            Resize::Grow => "resize",
+            Resize::Append => "append",
+            Resize::Trim => "trim",
+        }
     }
 
     fn tallies(&self) -> &'static [Tally] {
-        &[OLD, NEW, HEADER]
+        match self {
+            Resize::Grow | Resize::Append => &[OLD, NEW, HEADER],
+            Resize::Trim => &[OLD, HEADER],
+        }
     }
 
     fn victim(&self, world: &World) -> Verdict {
         let array = Library::open(&world.name(NAME)).map_err(|why| why.to_string())?;
-        expect("lock before resize", array.lock(Hold::Exclusive, 0), &[0], Library::detail)?;
-        world.at("resize");
+        let appended: Vec<u64> = (BEFORE..AFTER).map(number).collect();
+        expect("lock before it", array.lock(Hold::Exclusive, 0), &[0], Library::detail)?;
+        world.at(self.name());
         world.begin();
-        let code = array.resize(AFTER);
+        let code = match self {
+            Resize::Grow => array.resize(AFTER),
+            Resize::Append => array.append(&appended),
+            Resize::Trim => array.trim(),
+        };
         world.end(code);
         Ok(())
     }
 
     fn survivor(&self) -> Box<dyn Survivor> {
-        Box::new(Reader)
+        Box::new(Reader(*self))
     }
 }
 
-struct Reader;
+/// The element at an index, once it is written; never 0.
+fn number(index: u64) -> u64 {
+    index * 3 + 7
+}
+
+struct Reader(Resize);
 
 impl Survivor for Reader {
     fn prepare(&mut self, world: &World) -> Verdict {
-        Library::create_growing(&world.name(NAME), BEFORE, CAPACITY).map(drop).map_err(|why| format!("create: {why}"))
+        let array =
+            Library::create_growing(&world.name(NAME), BEFORE, CAPACITY).map_err(|why| format!("create: {why}"))?;
+        for (element, index) in array.elements().iter().zip(0..) {
+            element.store(number(index), Relaxed);
+        }
+        Ok(())
     }
 
     fn check(&mut self, world: &World) -> Verdict {
@@ -62,23 +93,43 @@ impl Survivor for Reader {
         let limit = LIMIT.as_nanos() as i64;
         expect("lock by the survivor", array.lock(Hold::Exclusive, limit), &[told], Library::detail)?;
         let length = array.length().map_err(|why| format!("view: {why}"))?;
+        let grown = self.0 != Resize::Trim;
         match (fate, length) {
             (Fate::Killed, BEFORE) => world.tally(OLD),
-            (Fate::Returned(code), BEFORE) if code != 0 => world.tally(OLD),
-            (Fate::Killed | Fate::Returned(0), AFTER) => world.tally(NEW),
+            (Fate::Returned(code), BEFORE) if code != 0 || !grown => world.tally(OLD),
+            (Fate::Killed | Fate::Returned(0), AFTER) if grown => world.tally(NEW),
             _ => return Err(format!("{length} elements, where there were {BEFORE} and should be {AFTER} ({fate:?})")),
         }
         if fate == Fate::Killed {
             expect("recover", array.recover(), &[0], Library::detail)?;
         }
         header_says(world, length)?;
-        let again = length / 2;
-        expect("resize by the survivor", array.resize(again), &[0], Library::detail)?;
-        header_says(world, again)?;
+        let whole = if self.0 == Resize::Append { length } else { BEFORE };
+        elements_are(&array, whole)?;
+
+        // Life goes on: shrink, give back, grow again.
+        let half = length / 2;
+        expect("resize by the survivor", array.resize(half), &[0], Library::detail)?;
+        header_says(world, half)?;
+        expect("trim by the survivor", array.trim(), &[0], Library::detail)?;
+        expect("append by the survivor", array.append(&[number(half)]), &[0], Library::detail)?;
+        header_says(world, half + 1)?;
+        elements_are(&array, half.min(whole))?;
         expect("unlock", array.unlock(), &[0], Library::detail)?;
         drop(array);
         expect("unlink", Library::unlink(&name), &[0], Library::detail)
     }
+}
+
+/// The first elements, as far as this process had them in view when it opened the array.
+fn elements_are(array: &Library, count: u64) -> Verdict {
+    for (element, index) in array.elements().iter().zip(0..count) {
+        let found = element.load(Relaxed);
+        if found != number(index) {
+            return Err(format!("element {index} is {found}, where {} had been written", number(index)));
+        }
+    }
+    Ok(())
 }
 
 /// What everybody without the library sees.

@@ -65,6 +65,8 @@ unsafe extern "C" {
     fn shm_array_unlock(array: *const Handle) -> c_int;
     fn shm_array_recover(array: *const Handle) -> c_int;
     fn shm_array_resize(array: *const Handle, length: u64) -> c_int;
+    fn shm_array_append(array: *const Handle, rows: u64, source: *const c_void, bytes: usize) -> c_int;
+    fn shm_array_trim(array: *const Handle) -> c_int;
     fn shm_array_close(array: *mut Handle);
     fn shm_array_unlink(name: *const c_char) -> c_int;
     fn shm_array_collect(minimum_age_ns: i64, out_removed: *mut u64) -> c_int;
@@ -147,6 +149,20 @@ impl Library {
     pub fn resize(&self, length: u64) -> i32 {
         // SAFETY: the handle is open.
         judged(unsafe { shm_array_resize(self.handle, length) })
+    }
+
+    /// Put numbers behind the last one: 0 or a code.
+    pub fn append(&self, numbers: &[u64]) -> i32 {
+        // SAFETY: the handle is open, and the numbers have as many bytes as said.
+        judged(unsafe {
+            shm_array_append(self.handle, numbers.len() as u64, numbers.as_ptr().cast(), size_of_val(numbers))
+        })
+    }
+
+    /// Give back what is kept for growth: 0 or a code.
+    pub fn trim(&self) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_trim(self.handle) })
     }
 }
 

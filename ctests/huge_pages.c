@@ -1,0 +1,82 @@
+/* huge_pages.c - an array of some MiB has huge pages where the kernel can, and every process maps them as such. */
+#include "given.h"
+#include <sys/mman.h>
+
+enum { HUGE = 2 << 20, BYTES = 64 << 20 };
+
+/* A figure of the mapping that holds this address, in bytes, from /proc/self/smaps. */
+static uint64_t mapped_as(const void *address, const char *figure)
+{
+    char line[512];
+    uint64_t kilobytes = 0;
+    int inside = 0;
+    FILE *file = fopen("/proc/self/smaps", "r");
+    CHECK(file);
+    while (fgets(line, sizeof line, file)) {
+        unsigned long long first, end;
+        if (sscanf(line, "%llx-%llx ", &first, &end) == 2)
+            inside = (uintptr_t)address >= first && (uintptr_t)address < end;
+        else if (inside && strncmp(line, figure, strlen(figure)) == 0)
+            kilobytes = strtoull(line + strlen(figure), NULL, 10);
+    }
+    fclose(file);
+    return kilobytes * 1024;
+}
+
+/* Whether this kernel makes huge pages of shared memory when it is asked to (Linux 6.1). */
+static int kernel_can(void)
+{
+    int file = memfd_create("ctest-huge", MFD_CLOEXEC);
+    CHECK(file >= 0 && ftruncate(file, 2 * HUGE) == 0);
+    char *map = (char *)mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    char *start = map + (HUGE - (uintptr_t)map % HUGE) % HUGE;
+    CHECK(map != MAP_FAILED && fallocate(file, 0, start - map, 4096) == 0);
+    map = (char *)mmap(start, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0);
+    *map = 1;
+    int can = madvise(map, HUGE, 25 /* MADV_COLLAPSE */) == 0;
+    CHECK(close(file) == 0);
+    return can;
+}
+
+static char *mapping_of(const shm_array_t *array)
+{
+    return (char *)view_of(array).data - stat_of(array).data_offset;
+}
+
+static void by_name(const char *name)
+{
+    uint64_t shape[] = {BYTES};
+    const uint32_t accesses[] = {SHM_ARRAY_READ, SHM_ARRAY_WRITE, SHM_ARRAY_COPY_ON_WRITE};
+    shm_array_t *array = NULL;
+    OK(shm_array_create(name, "|u1", 1, shape, NULL, &array));
+    char *map = mapping_of(array);
+    CHECK((uintptr_t)map % HUGE == 0 && stat_of(array).allocated_bytes >= BYTES);
+    const unsigned char *bytes = (const unsigned char *)view_of(array).data;
+    for (int i = 0; i < BYTES; i += 511)
+        CHECK(bytes[i] == 0);
+    /* Busy memory may have no huge page left for some of it, but not for most. */
+    CHECK(mapped_as(map, "ShmemPmdMapped:") >= BYTES / 2);
+
+    for (int i = 0; i < 3; i++) {
+        shm_array_t *other = opened(name, accesses[i]);
+        map = mapping_of(other);
+        CHECK((uintptr_t)map % HUGE == 0);
+        unsigned sum = 0;
+        bytes = (const unsigned char *)view_of(other).data;
+        for (int at = 0; at < BYTES; at += 4096)
+            sum += bytes[at];
+        CHECK(sum == 0 && mapped_as(map, "ShmemPmdMapped:") >= BYTES / 2);
+        shm_array_close(other);
+    }
+    shm_array_close(array);
+    OK(shm_array_unlink(name));
+}
+
+int main(void)
+{
+    char name[64];
+    if (!kernel_can())
+        skip("this kernel makes no huge pages of shared memory on demand");
+    by_name(unique_name(name, sizeof name));
+    return 0;
+}
