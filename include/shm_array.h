@@ -1696,6 +1696,43 @@ int shm_queue_release(const shm_queue_t *queue,
 int shm_queue_give_back(const shm_queue_t *queue,
                         const struct shm_queue_message_t *message);
 
+// Send an array, whatever its size: the handle travels, the elements stay where they are.
+//
+// The receiver gets the part that this handle is on, as shm_array_slice() made it. The array is kept for `keep_ns`
+// nanoseconds (0: ten minutes; at most a day) until it is received, even if it is a last-close array that everybody
+// closes meanwhile; what nobody has received by then goes by shm_array_collect(). Who unlinks its name takes it away.
+//
+// Returns:
+//   0           it is sent. `array` may be closed now.
+//   EOPNOTSUPP  an array without a name: create it with one (and SHM_ARRAY_LAST_CLOSE), or pass its descriptor.
+//   EMSGSIZE    the queue's messages are shorter than 40 bytes, 16 for each dimension of a part, and the name.
+//   EINVAL      an array opened copy-on-write; `keep_ns` negative or more than a day; NULL.
+//   and what shm_queue_send() returns.
+//
+// Ownership: borrows `array`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_send_array(const shm_queue_t *queue,
+                         const shm_array_t *array,
+                         int64_t keep_ns,
+                         uint32_t priority,
+                         int64_t timeout_ns);
+
+// Receive an array, opened with `flags` as shm_array_open() takes them, and acknowledge it.
+//
+// Returns:
+//   0           `*out` is the array, on the part that was sent.
+//   EBADMSG     the first message carries no array: it was left there.
+//   ENOENT, ESTALE  it has been unlinked, or was not kept long enough: the message was dropped.
+//   EACCES, EMFILE, ENOMEM, EBUSY  it cannot be opened by this process, now: the message was left there.
+//   and what shm_queue_receive() and shm_array_open() return.
+//
+// Ownership: the caller closes `*out`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive_array(const shm_queue_t *queue,
+                            uint32_t flags,
+                            int64_t timeout_ns,
+                            shm_array_t **out);
+
 // Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
 //
 // What live processes had reserved before may still be committed, and receivers wait for it. A message that another
@@ -2355,6 +2392,43 @@ int shm_queue_release(const shm_queue_t *queue,
 // Since 0.1.
 int shm_queue_give_back(const shm_queue_t *queue,
                         const struct shm_queue_message_t *message);
+
+// Send an array, whatever its size: the handle travels, the elements stay where they are.
+//
+// The receiver gets the part that this handle is on, as shm_array_slice() made it. The array is kept for `keep_ns`
+// nanoseconds (0: ten minutes; at most a day) until it is received, even if it is a last-close array that everybody
+// closes meanwhile; what nobody has received by then goes by shm_array_collect(). Who unlinks its name takes it away.
+//
+// Returns:
+//   0           it is sent. `array` may be closed now.
+//   EOPNOTSUPP  an array without a name: create it with one (and SHM_ARRAY_LAST_CLOSE), or pass its descriptor.
+//   EMSGSIZE    the queue's messages are shorter than 40 bytes, 16 for each dimension of a part, and the name.
+//   EINVAL      an array opened copy-on-write; `keep_ns` negative or more than a day; NULL.
+//   and what shm_queue_send() returns.
+//
+// Ownership: borrows `array`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_send_array(const shm_queue_t *queue,
+                         const shm_array_t *array,
+                         int64_t keep_ns,
+                         uint32_t priority,
+                         int64_t timeout_ns);
+
+// Receive an array, opened with `flags` as shm_array_open() takes them, and acknowledge it.
+//
+// Returns:
+//   0           `*out` is the array, on the part that was sent.
+//   EBADMSG     the first message carries no array: it was left there.
+//   ENOENT, ESTALE  it has been unlinked, or was not kept long enough: the message was dropped.
+//   EACCES, EMFILE, ENOMEM, EBUSY  it cannot be opened by this process, now: the message was left there.
+//   and what shm_queue_receive() and shm_array_open() return.
+//
+// Ownership: the caller closes `*out`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive_array(const shm_queue_t *queue,
+                            uint32_t flags,
+                            int64_t timeout_ns,
+                            shm_array_t **out);
 
 // Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
 //

@@ -4,6 +4,7 @@
 //! process that is killed at any instruction has either sent something whole, or nothing. All of them wait in the same
 //! way too: see [`bell`].
 
+mod arrays;
 pub mod bell;
 pub mod blocks;
 pub mod pipe;

@@ -3,13 +3,15 @@
 use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::IntoRawFd;
 use std::ptr;
+use std::time::Duration;
 
+use super::array::open_flags;
 use super::object::{self, SHM_OBJECT_LAST_CLOSE, descriptor, shm_object_options_t};
 use super::records;
 use super::{bits, boxed, buffer, bytes, close, guard, missing, numbers, optional_text, put, refuse_unknown, text};
-use crate::array;
+use crate::array::{self, Array};
 use crate::channel::queue::{Form, Message, Queue, Sort};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::os::time::Timeout;
 
 /// Create a queue for one producer and one consumer at a time, which is faster. A place is its handle's until that is
@@ -541,6 +543,72 @@ pub unsafe extern "C" fn shm_queue_give_back(queue: Option<&Queue>, message: *co
         let given = unsafe { self::message(message) }?;
         handle(queue)?.give_back(given.token)
     })
+}
+
+/// Send an array, whatever its size: the handle travels, the elements stay where they are.
+///
+/// The receiver gets the part that this handle is on, as shm_array_slice() made it. The array is kept for `keep_ns`
+/// nanoseconds (0: ten minutes; at most a day) until it is received, even if it is a last-close array that everybody
+/// closes meanwhile; what nobody has received by then goes by shm_array_collect(). Who unlinks its name takes it away.
+///
+/// Returns:
+///   0           it is sent. `array` may be closed now.
+///   EOPNOTSUPP  an array without a name: create it with one (and SHM_ARRAY_LAST_CLOSE), or pass its descriptor.
+///   EMSGSIZE    the queue's messages are shorter than 40 bytes, 16 for each dimension of a part, and the name.
+///   EINVAL      an array opened copy-on-write; `keep_ns` negative or more than a day; NULL.
+///   and what shm_queue_send() returns.
+///
+/// Ownership: borrows `array`. Threads and Fork: as shm_queue_send().
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_queue_send_array(
+    queue: Option<&Queue>,
+    array: Option<&Array>,
+    keep_ns: i64,
+    priority: u32,
+    timeout_ns: i64,
+) -> c_int {
+    guard(|| {
+        let (queue, array) = (handle(queue)?, array.ok_or_else(|| missing("array"))?);
+        let keep = match u64::try_from(keep_ns) {
+            Ok(0) => TEN_MINUTES,
+            Ok(keep) => Duration::from_nanos(keep),
+            Err(_) => return Err(Error::invalid(format!("keep_ns is {keep_ns}: expected nanoseconds, or 0"))),
+        };
+        queue.send_array(array, keep, priority, Timeout::from_ns(timeout_ns))
+    })
+}
+
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+/// Receive an array, opened with `flags` as shm_array_open() takes them, and acknowledge it.
+///
+/// Returns:
+///   0           `*out` is the array, on the part that was sent.
+///   EBADMSG     the first message carries no array: it was left there.
+///   ENOENT, ESTALE  it has been unlinked, or was not kept long enough: the message was dropped.
+///   EACCES, EMFILE, ENOMEM, EBUSY  it cannot be opened by this process, now: the message was left there.
+///   and what shm_queue_receive() and shm_array_open() return.
+///
+/// Ownership: the caller closes `*out`. Threads and Fork: as shm_queue_send().
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or open; `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_queue_receive_array(
+    queue: Option<&Queue>,
+    flags: u32,
+    timeout_ns: i64,
+    out: *mut *mut Array,
+) -> c_int {
+    let receive = || {
+        let flags = open_flags(flags)?;
+        boxed(handle(queue)?.receive_array(flags, Timeout::from_ns(timeout_ns)))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", receive) })
 }
 
 /// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.

@@ -405,6 +405,23 @@ impl Queue {
         Ok(())
     }
 
+    /// As [`Queue::give_back`], but nobody had it: the message does not become one that comes again.
+    pub(crate) fn put_back_as_it_was(&self, message: &Message) -> Result<()> {
+        let place = self.claim(message.token, true)?;
+        self.put_back(place, message.again)?;
+        self.ends().receivers.ring(1);
+        Ok(())
+    }
+
+    /// Copy the bytes of a message that this handle has taken.
+    pub(crate) fn copy(&self, message: &Message, buffer: &mut [u8]) {
+        let block = match &self.engine {
+            Engine::Many(_) => Taken::from_token(message.token).block,
+            Engine::Single(single) => single.block(message.token),
+        };
+        self.blocks().read(block, buffer);
+    }
+
     /// No message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
     pub fn finish(&self) -> Result<()> {
         self.object.require_writable()?;
@@ -755,7 +772,7 @@ fn not_held() -> Error {
 }
 
 #[cold]
-fn other_sort(sort: Sort) -> Error {
+pub(super) fn other_sort(sort: Sort) -> Error {
     let words = match sort {
         Sort::Array => "the next message carries an array: receive it with shm_queue_receive_array()",
         Sort::Plain => "the next message carries no array: receive it with shm_queue_receive()",
