@@ -11,6 +11,8 @@ fn main() {
     let folder = root.join("src/ffi");
     let entries = std::fs::read_dir(&folder).expect("the boundary has a folder");
     let mut sources: Vec<PathBuf> = entries.map(|entry| entry.expect("the folder can be read").path()).collect();
+    // mod.rs names the other files: read with them, it would bring each a second time.
+    sources.retain(|path| !path.ends_with("mod.rs"));
     sources.sort();
     let builder = sources.iter().fold(cbindgen::Builder::new(), |builder, source| builder.with_src(source));
     let header = builder.with_config(config).generate().expect("the C boundary can be written as a header");

@@ -1,4 +1,4 @@
-/* append.c - rows are added behind the last one, in either order; others and numpy see them; what cannot be is refused. */
+/* append.c - rows are added behind the last one, in either order; others see them; what cannot be is refused. */
 #include "given.h"
 
 static int header_has(const char *name, const char *text)

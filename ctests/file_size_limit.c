@@ -36,6 +36,14 @@ int main(void)
     array = opened(name, SHM_ARRAY_WRITE);
     doubles(array)[(1 << 17) - 1] = 1;
     OK(shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0));
+
+    /* A resize writes the .npy header, and changes nothing where it may not. */
+    RC(EFBIG, shm_array_resize(array, 5));
+    SAYS("RLIMIT_FSIZE");
+    CHECK(view_of(array).shape[0] == shape[0]);
+    CHECK(setrlimit(RLIMIT_FSIZE, &unlimited) == 0);
+    OK(shm_array_resize(array, 5));
+    CHECK(view_of(array).shape[0] == 5);
     OK(shm_array_unlock(array));
     shm_array_close(array);
     OK(shm_array_unlink(name));

@@ -34,8 +34,8 @@ static inline int own_group(char directory[600])
     return generation;
 }
 
-/* Runs a part of a test in a child, which is in a new group that may use so many bytes; the group goes in any case. Ends
- * the program as skipped where there can be no such group. */
+/* Runs a part of a test in a child, in a new group that may use so many bytes; the group goes in any case. Where there can
+ * be no such group the program ends as skipped. */
 static inline void in_group(const char *bytes, void (*part)(void))
 {
     char own[600], group[700], pid[32];

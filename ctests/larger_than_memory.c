@@ -1,4 +1,4 @@
-/* larger_than_memory.c - a pass through a file of twice the memory keeps little of it, and ends. [no valgrind: it counts pages] */
+/* larger_than_memory.c - a pass through a file of twice the memory keeps little of it. [no valgrind: counts pages] */
 #include "group.h"
 
 enum { PART = 1 << 20, PARTS = 24 };

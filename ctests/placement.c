@@ -1,4 +1,4 @@
-/* placement.c - a name goes to /dev/shm if it fits; else into memory without a name, or to SHM_ARRAY_DIR; all find it. */
+/* placement.c - a name goes to /dev/shm if it fits; else into memory without a name, or to SHM_ARRAY_DIR. */
 #include "given.h"
 
 enum { LARGE = 8 << 20 };

@@ -33,7 +33,9 @@ def built_library():
     try:
         built = subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True)
     except FileNotFoundError:
-        raise SystemExit("the C library of shm_array is built with cargo, which is not installed: see rustup.rs") from None
+        raise SystemExit(
+            "the C library of shm_array is built with cargo, which is not installed: see rustup.rs"
+        ) from None
     messages = map(json.loads, built.stdout.splitlines())
     made = [path for message in messages for path in message.get("filenames", ())]
     return next(path for path in made if Path(path).name == LIBRARY)

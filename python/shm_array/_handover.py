@@ -137,7 +137,7 @@ def _ticket(array, opened, leased):
     return Ticket(
         boot=_boot_id(),
         mounts=_mount_namespace(),
-        name=opened.name,
+        name=opened.address,
         id=bytes(identity.id),
         device=identity.device,
         inode=identity.inode,
@@ -191,6 +191,10 @@ def _arrive_by_descriptor(descriptor, ticket):
         return NotArrived(ArrivalError(errno.ESTALE, words, None))
     try:
         return _view(open_fd(number, ticket.mode, untracked=ticket.untracked), ticket)
+    except ArrivalError as error:
+        return NotArrived(error)
+    except (OSError, ValueError) as error:
+        return NotArrived(ArrivalError(getattr(error, "errno", None) or errno.ESTALE, str(error), None))
     finally:
         os.close(number)
 

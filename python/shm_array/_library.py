@@ -33,6 +33,7 @@ OR_OPEN = 1024
 LAZY = 2048
 RESERVE = 4096
 UNNAMED = 8192
+WAKES_READERS = 16384
 # placements
 PLACE_AUTO = 0
 PLACE_SHM = 1
@@ -145,6 +146,21 @@ class Stat(Structure):
         ("placement", c_uint32),
         ("pids", c_uint32 * 64),
         ("allocated_bytes", c_uint64),
+        ("published_ns", c_int64),
+        ("published_age_ns", c_uint64),
+        ("publisher_pid", c_uint32),
+        ("publisher_alive", c_uint32),
+    ]
+
+
+class Publish(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("generation", c_uint64),
+        ("published_ns", c_int64),
+        ("age_ns", c_uint64),
+        ("pid", c_uint32),
+        ("alive", c_uint32),
     ]
 
 
@@ -165,6 +181,7 @@ class Entry(Structure):
         ("shape", c_uint64 * MAX_NDIM),
         ("kind", c_uint32),
         ("placement", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -222,6 +239,9 @@ FUNCTIONS = {
     "shm_array_advise": (c_int, Handle, c_uint32, c_uint64, c_uint64),
     "shm_array_sync": (c_int, Handle, c_uint32, c_uint64, c_uint64),
     "shm_array_placement": (c_uint32, Handle),
+    "shm_array_wait": (c_int, Handle, c_uint64, c_int64, POINTER(c_uint64)),
+    "shm_array_last_publish": (c_int, Handle, POINTER(Publish)),
+    "shm_array_notify_fd": (c_int, Handle, c_uint64, POINTER(c_int)),
     "shm_array_name": (c_char_p, Handle),
     "shm_array_metadata": (c_char_p, Handle),
     "shm_array_close": (None, Handle),

@@ -4,6 +4,8 @@ import errno
 import time
 import warnings
 
+import numpy as np
+
 from . import _library
 from ._arguments import nanoseconds, whole
 from ._errors import OwnerDied
@@ -21,7 +23,8 @@ class Held:
     """
 
     # Each Held locks through a handle of its own. So it is known whose lock it is, and if an exception strikes at the
-    # worst moment, just when the C function has returned, the end of the handle gives the lock back.
+    # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose lock
+    # has been given back serves the next Held.
 
     __slots__ = ("_array", "_handle", "_opened", "owner_died")
 
@@ -29,9 +32,12 @@ class Held:
         self.owner_died = False
         self._handle = None
         self._array = array
-        self._opened = still_open(array)
-        self._handle = self._opened.duplicate()
-        self._opened.locks.add(self._handle)
+        self._opened = opened = still_open(array)
+        try:
+            self._handle = opened.spare.pop()
+        except IndexError:
+            self._handle = opened.duplicate()
+        opened.locks.add(self._handle)
 
     def resize(self, length):
         """Change the length of the growing axis, within the capacity, and return the array in its new shape.
@@ -43,12 +49,38 @@ class Held:
         check(library.shm_array_resize(self._handle, whole("length", length)), self._opened.name)
         return self._array._over(self._opened.duplicate())
 
+    def append(self, rows):
+        """Add rows behind the last one (order "F": columns), within the capacity, and return the array in its new shape.
+
+        rows  an array of the same dtype, and of the same shape but for its growing axis
+        """
+        if self._handle is None:
+            raise ValueError("the lock has been given back: append() works only while it is held")
+        whole_array = self._array._over(self._opened.duplicate())
+        axis = -1 if whole_array.flags.fnc else 0
+        rows = np.asarray(rows, whole_array.dtype, order="F" if axis else "C")
+        if rows.ndim != whole_array.ndim or rows[(..., slice(0)) if axis else slice(0)].shape != (
+            whole_array[(..., slice(0)) if axis else slice(0)].shape
+        ):
+            raise ValueError(f"rows of shape {rows.shape} cannot be appended to an array of shape {whole_array.shape}")
+        start = rows.__array_interface__["data"][0]
+        check(library.shm_array_append(self._handle, rows.shape[axis], start, rows.nbytes), self._opened.name)
+        return self._array._over(self._opened.duplicate())
+
+    def trim(self):
+        """Give back the memory that is kept for growth; growing reserves it again, or fails with ENOSPC."""
+        if self._handle is None:
+            raise ValueError("the lock has been given back: trim() works only while it is held")
+        check(library.shm_array_trim(self._handle), self._opened.name)
+
     def release(self):
         """Give the lock back; doing it twice is fine."""
-        if self._handle is not None:
-            library.shm_array_unlock(self._handle)  # EPERM, where close() or a fork has left nothing, is as good
-            self._opened.locks.discard(self._handle)
+        handle = self._handle
+        if handle is not None:
+            library.shm_array_unlock(handle)  # EPERM, where close() or a fork has left nothing, is as good
+            self._opened.locks.discard(handle)
             self._handle = None
+            self._opened.spare.append(handle)
 
     def __enter__(self):
         return self
@@ -89,16 +121,17 @@ def _wait(opened, handle, mode, timeout):
     """Lock, in slices of time, so that Ctrl-C and other signals get their turn."""
     if timeout is not None and not timeout >= 0:
         raise ValueError(f"timeout is {timeout}, expected seconds from 0 on, or None to wait for ever")
+    code = library.shm_array_lock(handle, mode, 0)
     start = time.monotonic()
     left = timeout
     while True:
-        code = library.shm_array_lock(handle, mode, nanoseconds(_SLICE if left is None else min(left, _SLICE)))
         if opened.closed:
             raise ValueError(f"the array {opened.name!r} was closed while its lock was waited for")
         if code not in (errno.ETIMEDOUT, errno.EBUSY) or left == 0:
             return code
         if timeout is not None:
             left = max(0, start + timeout - time.monotonic())
+        code = library.shm_array_lock(handle, mode, nanoseconds(_SLICE if left is None else min(left, _SLICE)))
 
 
 def _who_holds(opened):

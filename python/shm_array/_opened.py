@@ -24,7 +24,7 @@ class Opened:
 
     __slots__ = (
         "__array_interface__", "__weakref__", "_identity", "closed", "descriptor", "handle", "locks", "mode", "name",
-        "untracked",
+        "spare", "untracked",
     )  # fmt: skip
 
     def __init__(self, handle, view, untracked):
@@ -35,6 +35,7 @@ class Opened:
         self._identity = None
         self.name = os.fsdecode(library.shm_array_name(handle))
         self.locks = set()  # the handles of the Helds
+        self.spare = []  # handles for the next of them
         self.descriptor = None
         self.closed = False
         self.__array_interface__ = {
@@ -55,7 +56,15 @@ class Opened:
         """The file's path, or None for an array without a name."""
         if not self.name:
             return None
-        return self.name[7:] if self.name.startswith("file://") else "/dev/shm/" + self.name
+        if self.name.startswith("file://"):
+            return self.name[7:]
+        on_disk = library.shm_array_placement(self.handle) == _library.PLACE_FILE
+        return os.path.join(os.environ.get("SHM_ARRAY_DIR", "") if on_disk else "/dev/shm", self.name)
+
+    @property
+    def address(self):
+        """The name by which other processes open it, whatever their SHM_ARRAY_DIR is."""
+        return self.name if not self.name or self.path == "/dev/shm/" + self.name else "file://" + self.path
 
     def identity(self):
         """What tells the segment from every other, as the library's struct; it never changes."""

@@ -312,8 +312,9 @@ class Array(np.ndarray):
         return still_open(self).fileno()
 
     def flush(self):
-        """Write what has changed to the disk, for an array in a file; memory needs none. Returns when it is there."""
-        os.fsync(still_open(self).fileno())
+        """Write all elements to the disk, for an array in a file; memory needs none. Returns when they are there."""
+        opened = still_open(self)
+        check(library.shm_array_sync(opened.handle, _library.SYNC_WAIT, 0, 2**64 - 1), opened.name)
 
     # --- for others
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import stat
 from pathlib import Path
 
@@ -221,6 +222,40 @@ def test_growth_within_the_capacity(name):
         held.resize(5)
     with a.lock() as held, pytest.raises(OSError, match="10"):
         held.resize(11)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_are_appended_within_the_capacity(name, order):
+    shape, more = ((2, 3), np.arange(6).reshape(2, 3)) if order == "C" else ((3, 2), np.arange(6).reshape(3, 2))
+    a = shm_array.create(name, shape, "i4", order, capacity=4, fill=7)
+    with a.lock() as held:
+        grown = held.append(more)
+        with pytest.raises(OSError, match="capacity"):
+            held.append(more)
+        with pytest.raises(ValueError, match="cannot be appended"):
+            held.append([[1, 2, 3, 4]] * 4)
+        held.trim()
+    expected = np.concatenate([np.full(shape, 7), more], axis=0 if order == "C" else 1)
+    assert grown.tolist() == shm_array.open(name).tolist() == expected.tolist()
+    with pytest.raises(ValueError, match="given back"):
+        held.append(more)
+    with pytest.raises(ValueError, match="given back"):
+        held.trim()
+
+
+def test_placement_and_memory(name, run, tmp_path, monkeypatch):
+    a = shm_array.create(name, 2**24, memory="lazy")
+    assert os.stat(f"/dev/shm/{name}").st_blocks * 512 < 2**26
+    a.unlink()
+    monkeypatch.setenv("SHM_ARRAY_DIR", str(tmp_path))
+    a = shm_array.create(name, 3, placement="file", fill=4)
+    assert (tmp_path / name).exists() and a.name == name
+    text = pickle.dumps(shm_array.by_reference(a)).hex()
+    program = "import pickle, sys; print(pickle.loads(bytes.fromhex(sys.argv[1])).tolist())"
+    assert run(program, text, environment={"SHM_ARRAY_DIR": ""}) == "[4.0, 4.0, 4.0]\n"
+    a.unlink()
+    with pytest.raises(ValueError, match="placement"):
+        shm_array.create(name, 3, placement="moon")
 
 
 def test_stat(name):

@@ -20,6 +20,7 @@ STRUCTS = {
     "shm_array_options_t": _library.Options,
     "shm_array_view_t": _library.View,
     "shm_array_stat_t": _library.Stat,
+    "shm_array_publish_t": _library.Publish,
     "shm_array_entry_t": _library.Entry,
     "shm_array_identity_t": _library.Identity,
 }

@@ -316,6 +316,17 @@ def test_an_array_that_was_made_smaller(name):
         pickle.loads(text)[0]
 
 
+def test_a_descriptor_whose_array_was_made_smaller():
+    a = shm_array.create(None, (4, 2), capacity=10)
+    text = ticket_of(a[3:])
+    with a.lock() as held:
+        held.resize(2)
+    del held
+    got = pickle.loads(text)
+    with pytest.raises(shm_array.ArrivalError, match="smaller"):
+        got.sum()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pool_is_told_and_does_not_hang(new_name, method):
     gone, kept = shm_array.create(new_name(), 3), shm_array.create(new_name(), 3, fill=2)

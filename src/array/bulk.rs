@@ -11,8 +11,8 @@ use crate::segment::format::origin;
 use super::Array;
 
 impl Array {
-    /// Copy bytes to the elements of this handle, from the byte `offset` on, by several threads where they are many. The
-    /// elements must lie without gaps.
+    /// Copy bytes to the elements of this handle, from the byte `offset` on, by several threads where they are many.
+    /// The elements must lie without gaps.
     pub fn copy_in(&self, offset: u64, source: Source) -> Result<()> {
         let elements = self.bytes_in_file("copied to as a whole")?;
         let len = source.bytes() as u64;
@@ -34,8 +34,8 @@ impl Array {
         segment.copy_in(start, source)
     }
 
-    /// Tell the kernel how this process will use the elements of this handle, from the byte `offset` on; what lies beyond
-    /// their end is ignored.
+    /// Tell the kernel how this process will use the elements of this handle, from the byte `offset` on; what lies
+    /// beyond their end is ignored.
     pub fn advise(&self, advice: Advice, offset: u64, bytes: u64) -> Result<()> {
         let range = self.part("advised about", offset, bytes)?;
         if range.is_empty() { Ok(()) } else { self.segment().advise(range, advice) }

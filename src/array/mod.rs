@@ -29,6 +29,8 @@ use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::placement as made;
 use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, kind, lifetime, origin};
 use crate::segment::{Access, Segment, npy, open, remove};
+use crate::sync::generation::{self, Generation, Published};
+use crate::sync::notifier::Watches;
 use crate::sync::rwlock::{self, Acquired, Mode};
 
 use dtype::Dtype;
@@ -43,6 +45,7 @@ pub(crate) use view::Geometry;
 /// One handle on an opened array. Handles made by [`Array::slice`] share its mapping, which lives as long as any.
 #[derive(Debug)]
 pub struct Array {
+    watches: Watches,
     opened: Arc<Opened>,
     /// A part of the array; `None`: all of it, as large as it is now.
     window: Option<Box<Geometry>>,
@@ -57,6 +60,12 @@ struct Opened {
     /// Of an ordinary .npy file; a shared segment's can change.
     ordinary: Option<Layout>,
     texts: Texts,
+}
+
+impl AsRef<Segment> for Opened {
+    fn as_ref(&self) -> &Segment {
+        &self.segment
+    }
 }
 
 /// For callers who want a NUL at the end.
@@ -210,7 +219,7 @@ impl Array {
             metadata: (!metadata.is_empty()).then(|| text(&metadata)),
         };
         let opened = Arc::new(Opened { segment, dtype, ordinary, texts });
-        let array = Array { opened, window: None, hold: Hold::default() };
+        let array = Array { watches: Watches::default(), opened, window: None, hold: Hold::default() };
         if front_stale && array.segment().access() == Access::Write && !untracked {
             array.finish_interrupted_resize();
         }
@@ -264,7 +273,7 @@ impl Array {
             [] => self.window.clone(),
             slices => Some(Box::new(self.geometry()?.sliced(slices)?)),
         };
-        Ok(Array { opened: self.opened.clone(), window, hold: Hold::default() })
+        Ok(Array { watches: Watches::default(), opened: self.opened.clone(), window, hold: Hold::default() })
     }
 
     /// Take the lock. It belongs to this handle: any thread may release it through the same one.
@@ -323,6 +332,22 @@ impl Array {
     pub fn generation(&self) -> Result<u64> {
         self.segment().description()?;
         Ok(self.segment().control().map_or(0, |control| control.words().ended.load(Acquire)))
+    }
+
+    /// Sleep until somebody completes a write after generation `since`; says which generation it is then.
+    pub fn wait(&self, since: u64, timeout: Timeout) -> Result<u64> {
+        generation::wait(self.segment(), since, timeout)
+    }
+
+    /// Who completed the last write, when, and whether that process still lives.
+    pub fn last_publish(&self) -> Result<Published> {
+        generation::last(self.segment())
+    }
+
+    /// A descriptor that becomes readable when the generation is another than `since`, and at each one after that.
+    pub fn notify_fd(&self, since: u64) -> Result<OwnedFd> {
+        self.segment().description()?;
+        self.watches.add(Arc::new(Generation(self.opened.clone())), Some(since))
     }
 
     /// Who is attached, who locks, how large it is.
@@ -538,7 +563,7 @@ impl Plan {
             slots: self.slots,
             ranges: self.slots,
             state_len: 0,
-            wakes_readers: false,
+            wakes_readers: options.wakes_readers,
             lifetime: if options.last_close { lifetime::LAST_CLOSE } else { lifetime::UNTIL_UNLINKED },
             origin: if options.way == Way::Lazy { origin::LAZY } else { 0 },
         };

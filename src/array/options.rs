@@ -18,6 +18,8 @@ pub struct Options<'a> {
     pub or_open: bool,
     /// Keep no descriptor, and have no lock.
     pub untracked: bool,
+    /// Wake those who may only read at once, too, when a write is completed: the writer then always asks the kernel.
+    pub wakes_readers: bool,
     /// The file's permission bits; 0: 0600.
     pub permissions: u32,
     /// Length of the growing axis to keep room for; 0: as the shape says.

@@ -9,6 +9,7 @@ use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::origin;
+use crate::sync::generation::Published;
 use crate::sync::rwlock::{INCONSISTENT, Mode};
 
 use super::Array;
@@ -37,6 +38,8 @@ pub struct Stat {
     pub fortran: bool,
     /// It was an ordinary .npy file once.
     pub adopted: bool,
+    /// Writers wake those who may only read, too.
+    pub wakes_readers: bool,
     /// Length of the slot table.
     pub slots: u32,
     /// How the lock is held by the living.
@@ -49,6 +52,8 @@ pub struct Stat {
     pub placement: Placement,
     /// Bytes that the file takes of memory or disk; 0 where nobody can tell: untracked, and the name is gone.
     pub allocated_bytes: u64,
+    /// Who wrote last.
+    pub published: Published,
     /// Processes known to be attached: those that map the file, as far as /proc shows them, and those that lock.
     pub pids: Vec<u32>,
 }
@@ -100,12 +105,14 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         last_close: description.is_last_close(),
         fortran: layout.fortran == 1,
         adopted: header.origin & origin::ADOPTED != 0,
+        wakes_readers: header.wakes_readers != 0,
         slots: header.slots,
         lock: if lock_pid != 0 { Some(Mode::Exclusive) } else { shared.then_some(Mode::Shared) },
         lock_pid,
         inconsistent: word & INCONSISTENT != 0,
         placement: array.placement(),
         allocated_bytes: allocated(segment),
+        published: array.last_publish()?,
         pids,
     })
 }
@@ -132,12 +139,14 @@ fn of_ordinary(array: &Array, file: &OrdinaryFile, fortran: bool) -> Stat {
         last_close: false,
         fortran,
         adopted: false,
+        wakes_readers: false,
         slots: 0,
         lock: None,
         lock_pid: 0,
         inconsistent: false,
         placement: array.placement(),
         allocated_bytes: allocated(array.segment()),
+        published: Published::default(),
         pids: process::who_maps(array.segment().id()),
     }
 }

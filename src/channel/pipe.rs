@@ -32,7 +32,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::bell::Bell;
+use super::post::Post;
 use super::presence::{End, Presence, Sums};
 use super::turn;
 use crate::error::{Code, Errno, Error, Result};
@@ -73,8 +73,8 @@ pub(crate) struct PipeState {
     reserved: [AtomicU64; 12],
     reading: Side,
     writing: Side,
-    readers: Bell,
-    writers: Bell,
+    readers: Post,
+    writers: Post,
 }
 
 // SAFETY: repr(C), atomics only.
@@ -358,7 +358,7 @@ impl Pipe {
         }
         Pipe::advance(&state.writing, count);
         drop(guard);
-        state.readers.ring(1);
+        state.readers.ring();
         Ok(Some(count))
     }
 
@@ -407,7 +407,7 @@ impl Pipe {
         }
         Pipe::advance(&state.reading, count);
         drop(guard);
-        state.writers.ring(1);
+        state.writers.ring();
         Ok(Look::Found(count))
     }
 
@@ -503,8 +503,8 @@ impl Pipe {
         mutex::unlock(&side.mutex);
         // The other side, and who waited for the turn.
         let state = self.object.state();
-        state.readers.ring(usize::MAX);
-        state.writers.ring(usize::MAX);
+        state.readers.ring();
+        state.writers.ring();
         Ok(())
     }
 
@@ -581,8 +581,8 @@ impl Drop for Pipe {
         }
         if let Some(me) = self.object.segment().known_identity() {
             self.each_end().for_each(|end| self.presence.leave(&state.sums, end, me));
-            state.readers.ring_all();
-            state.writers.ring_all();
+            state.readers.ring();
+            state.writers.ring();
         }
     }
 }

@@ -30,8 +30,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
-use super::bell::Bell;
 use super::blocks::{self, Blocks};
+use super::post::Post;
 use super::queue::{MAX_CAPACITY, MAX_MESSAGE};
 use super::turn;
 use super::typed::Typed;
@@ -63,8 +63,8 @@ pub(crate) struct TopicState {
     published: AtomicU64,
     limit: AtomicU64,
     reserved_line: [AtomicU64; 13],
-    subscribers: Bell,
-    publishers: Bell,
+    subscribers: Post,
+    publishers: Post,
 }
 
 // SAFETY: repr(C), atomics only.
@@ -290,7 +290,7 @@ impl Topic {
         let done = state.published.compare_exchange(number, number + 1, SeqCst, Relaxed);
         drop(guard);
         done.map_err(|_| finished())?;
-        state.subscribers.ring(usize::MAX);
+        state.subscribers.ring();
         Ok(Some(()))
     }
 
@@ -375,7 +375,7 @@ impl Topic {
                 && entry.position.compare_exchange(begin, number + 1, SeqCst, Relaxed).is_ok()
             {
                 if self.keep {
-                    state.publishers.ring(1);
+                    state.publishers.ring();
                 }
                 return Ok(Some(Heard { len, lost: number - begin }));
             }
@@ -416,8 +416,8 @@ impl Topic {
         self.object.require_writable()?;
         let state = self.object.state();
         state.published.fetch_or(FINISHED, SeqCst);
-        state.subscribers.ring_all();
-        state.publishers.ring_all();
+        state.subscribers.ring();
+        state.publishers.ring();
         Ok(())
     }
 
@@ -483,7 +483,7 @@ impl Drop for Topic {
     fn drop(&mut self) {
         let (Some(entry), Some(me)) = (self.own_entry(), self.object.segment().known_identity()) else { return };
         let _ = entry.owner.compare_exchange(me.bits(), 0, AcqRel, Relaxed);
-        self.object.state().publishers.ring_all();
+        self.object.state().publishers.ring();
     }
 }
 

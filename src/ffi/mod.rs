@@ -1,14 +1,18 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod barrier;
+pub mod event;
 pub mod handover;
 pub mod list;
 pub mod memory;
 pub mod object;
 pub mod pipe;
+pub mod publish;
 pub mod queue;
 pub mod records;
 pub mod report;
+pub mod semaphore;
 pub mod topic;
 
 use std::cell::RefCell;

@@ -19,7 +19,7 @@ pub const SHM_OBJECT_LAST_CLOSE: u32 = 512;
 pub const SHM_OBJECT_OR_OPEN: u32 = 1024;
 /// Create an object whose wakers also wake, at once, those who opened it for reading: each of their calls then asks the
 /// kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
-pub const SHM_OBJECT_WAKES_READERS: u32 = 2048;
+pub const SHM_OBJECT_WAKES_READERS: u32 = 16384;
 
 /// What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
 #[repr(C)]
@@ -46,7 +46,6 @@ unsafe impl records::Sized for shm_object_options_t {}
 /// # Safety
 ///
 /// NULL, or as long as its size says.
-#[allow(dead_code)]
 pub(super) unsafe fn options(given: *const shm_object_options_t) -> Result<ObjectOptions> {
     if given.is_null() {
         return Ok(ObjectOptions::default());
@@ -67,7 +66,6 @@ pub(super) unsafe fn options(given: *const shm_object_options_t) -> Result<Objec
 }
 
 /// The access that C asked for.
-#[allow(dead_code)]
 pub(super) fn access(flags: u32) -> Result<Access> {
     match flags {
         SHM_OBJECT_READ => Ok(Access::Read),

@@ -12,7 +12,8 @@ use crate::error::{Errno, Error, Result};
 pub struct shm_array_options_t {
     /// sizeof(shm_array_options_t).
     pub size: usize,
-    /// SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _LAZY or _RESERVE, _POPULATE, _MLOCK, _UNNAMED.
+    /// SHM_ARRAY_FORTRAN, _LAST_CLOSE, _OR_OPEN, _UNTRACKED, _WAKES_READERS, _LAZY or _RESERVE, _POPULATE, _MLOCK,
+    /// _UNNAMED.
     pub flags: u32,
     /// The file's mode bits, whatever the umask is; 0: 0600.
     pub permissions: u32,
@@ -86,7 +87,7 @@ pub struct shm_array_stat_t {
     pub created_ns: i64,
     /// Who made it, in its own PID namespace.
     pub creator_pid: u32,
-    /// SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, as the array was made.
+    /// SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, _WAKES_READERS, as the array was made.
     pub flags: u32,
     /// Length of the slot table.
     pub slots: u32,
@@ -104,6 +105,14 @@ pub struct shm_array_stat_t {
     pub pids: [u32; 64],
     /// Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
     pub allocated_bytes: u64,
+    /// When the last write was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
+    pub published_ns: i64,
+    /// How long ago that is, in nanoseconds.
+    pub published_age_ns: u64,
+    /// Whose write it was, in its own PID namespace; 0: nobody has written yet.
+    pub publisher_pid: u32,
+    /// 1: that process still lives.
+    pub publisher_alive: u32,
 }
 
 /// What tells an array from every other one on this machine.

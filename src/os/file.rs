@@ -83,6 +83,12 @@ pub fn duplicate(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     })
 }
 
+/// Close a descriptor that is known by its number only, and that nobody else will close.
+pub fn close_raw(fd: std::os::fd::RawFd) {
+    // SAFETY: a number that is no open descriptor makes it fail, and does no harm.
+    unsafe { libc::close(fd) };
+}
+
 /// Whether the descriptor was opened for writing.
 pub fn is_writable(fd: impl AsFd) -> nix::Result<bool> {
     let flags = nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETFL)?;

@@ -4,6 +4,7 @@
 
 pub mod cgroup;
 pub mod copy;
+pub mod event_fd;
 pub mod file;
 pub mod file_lock;
 pub mod futex;
@@ -12,4 +13,5 @@ pub mod memory;
 pub mod name;
 pub mod parallel;
 pub mod process;
+pub mod thread;
 pub mod time;

@@ -103,6 +103,15 @@ pub fn boottime_ns() -> i64 {
     now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
 }
 
+/// As [`realtime_ns`], to some milliseconds, for where each nanosecond counts.
+#[inline]
+pub fn realtime_coarse_ns() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one timespec is filled, which outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
+    now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -65,7 +65,8 @@ impl Identity {
         (self.0 & SLOT_MASK).checked_sub(1).map(|slot| slot as usize)
     }
 
-    fn incarnation(self) -> u32 {
+    /// Which of the slot's owners.
+    pub fn incarnation(self) -> u32 {
         self.0 >> SLOT_BITS
     }
 }
@@ -130,6 +131,12 @@ impl Attachment {
     /// The control block, for loads and stores.
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// See [`Control::wakes_readers`].
+    #[inline]
+    pub fn wakes_readers(&self) -> bool {
+        self.control.wakes_readers()
     }
 
     /// A descriptor that can write the file.
@@ -306,8 +313,14 @@ type Known = BTreeMap<FileId, Weak<Attachment>>;
 static REGISTRY: AtomicPtr<Registry> = AtomicPtr::new(std::ptr::null_mut());
 static HANDLERS: AtomicBool = AtomicBool::new(false);
 
-fn registry() -> MutexGuard<'static, Known> {
+/// Be ready for forks. Floors above call it before they do the same: a fork then locks theirs first, as they do
+/// when they use an attachment.
+pub fn expect_forks() {
     process::at_fork(&HANDLERS, before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+fn registry() -> MutexGuard<'static, Known> {
+    expect_forks();
     current_registry().known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -18,6 +18,7 @@ pub struct Control {
     state_offset: usize,
     state_len: usize,
     capacity_bytes: u64,
+    wakes_readers: bool,
 }
 
 // SAFETY: a pointer into a mapping that the owner keeps; everything reached through it is an atomic.
@@ -43,6 +44,7 @@ impl Control {
             state_offset: header.state_offset as usize,
             state_len: header.state_len as usize,
             capacity_bytes: header.capacity_bytes,
+            wakes_readers: header.wakes_readers != 0,
         }
     }
 
@@ -55,6 +57,12 @@ impl Control {
     pub fn words(&self) -> &Words {
         // SAFETY: mapped, aligned (page), and made of atomics only.
         unsafe { &*self.last_page().add(page::WORDS as usize).cast() }
+    }
+
+    /// Whether the segment was made for waiters who may only read, and whom nobody sees waiting.
+    #[inline]
+    pub fn wakes_readers(&self) -> bool {
+        self.wakes_readers
     }
 
     /// How many slots there are.

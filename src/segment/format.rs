@@ -295,8 +295,16 @@ pub struct Words {
     /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
     /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
-    /// Who published last, when, and who sleeps until somebody does (not used yet).
-    publisher_reserved: [AtomicU64; 7],
+    /// Identity of who completed the last write.
+    pub publisher: AtomicU32,
+    /// For diagnosis: its pid in its own namespace.
+    pub publisher_pid: AtomicU32,
+    /// When that was: CLOCK_REALTIME, nanoseconds, to some milliseconds.
+    pub published_ns: AtomicI64,
+    /// Bell: rings after each completed write.
+    pub published: AtomicU32,
+    publisher_reserved_32: AtomicU32,
+    publisher_reserved: [AtomicU64; 4],
     /// Condition variables of the lock (not used yet).
     conditions_reserved: [AtomicU64; 16],
     reserved: [AtomicU64; 8],
@@ -339,7 +347,7 @@ const _: () = {
     assert!(size_of::<Words>() == 512);
     assert!(size_of::<Slot>() == 128 && offset_of!(Slot, shared) == 64);
     assert!(size_of::<Layout>() == 1152);
-    assert!(size_of::<Header>() == 704);
+    assert!(size_of::<Header>() == 704 && offset_of!(Header, placement) == 184);
     assert!(size_of::<Trailer>() == 64 && offset_of!(Trailer, magic) == 56);
     assert!(offset_of!(Words, begun) == 16 && offset_of!(Words, readers) == 64);
     assert!(page::LAYOUTS as usize + 2 * size_of::<Layout>() <= page::HEADER as usize);

@@ -71,6 +71,7 @@ const LARGEST_STATE: u32 = 1 << 24;
 pub struct Object<S> {
     segment: Segment,
     name: CString,
+    wakes_readers: bool,
     kind: PhantomData<fn() -> S>,
 }
 
@@ -159,7 +160,8 @@ impl<S: State> Object<S> {
             ));
         }
         let name = CString::new(segment.place().name()).unwrap_or_default();
-        Ok(Object { segment, name, kind: PhantomData })
+        let wakes_readers = segment.description()?.header.wakes_readers != 0;
+        Ok(Object { segment, name, wakes_readers, kind: PhantomData })
     }
 
     fn control(&self) -> &Control {
@@ -194,17 +196,32 @@ impl<S: State> Object<S> {
     }
 
     /// EACCES where the object is open for reading only.
+    #[inline]
     pub fn require_writable(&self) -> Result<()> {
-        if self.segment.access() == Access::Write {
-            return Ok(());
-        }
+        if self.is_writable() { Ok(()) } else { Err(self.is_for_looking()) }
+    }
+
+    #[cold]
+    fn is_for_looking(&self) -> Error {
         let (place, noun) = (self.segment.place(), kind::noun(S::KIND).unwrap_or("object"));
-        Err(Error::os(
+        Error::os(
             Errno::EACCES,
             format!(
                 "{place} was opened for reading only, which lets you look at {noun}, and wait: open it for writing"
             ),
-        ))
+        )
+    }
+
+    /// Whether it was made for waiters who may only read, and whom nobody sees waiting.
+    #[inline]
+    pub fn wakes_readers(&self) -> bool {
+        self.wakes_readers
+    }
+
+    /// Whether this handle may do more than look.
+    #[inline]
+    pub fn is_writable(&self) -> bool {
+        self.segment.access() == Access::Write
     }
 
     /// How this process is known to the others; made at the first call.

@@ -8,13 +8,19 @@
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::time::Duration;
 
 use crate::error::{Errno, Error, Result};
 use crate::os::futex::{self, Queue};
+use crate::os::time::Timeout;
 use crate::segment::attachment::{Attachment, Identity};
-use crate::segment::format::lock_bit::{INCONSISTENT, WAITERS};
+pub use crate::segment::format::lock_bit::INCONSISTENT;
+use crate::segment::format::lock_bit::WAITERS;
 
 use super::patience::{Expired, Patience};
+
+/// Who only tries does not fail because another process is at work on the table right now.
+pub const BRIEFLY: Timeout = Timeout::For(Duration::from_millis(50));
 
 /// The mutex, held until dropped.
 #[derive(Debug)]

@@ -44,6 +44,7 @@ use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::lock_bit::WAITERS;
 use crate::segment::format::{Slot, Words};
 
+use super::generation;
 use super::patience::{Expired, Patience};
 
 pub use crate::segment::format::lock_bit::INCONSISTENT;
@@ -90,7 +91,7 @@ pub fn lock(attachment: &Attachment, mode: Mode, timeout: Timeout) -> Result<Acq
 #[inline]
 pub fn unlock(attachment: &Attachment, mode: Mode) -> Result<()> {
     match mode {
-        Mode::Exclusive => unlock_exclusive(attachment.words()),
+        Mode::Exclusive => unlock_exclusive(attachment)?,
         Mode::Shared => lower(attachment.words(), attachment.own_slot()?),
     }
     Ok(())
@@ -128,11 +129,15 @@ fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acquired>
 }
 
 #[inline]
-fn unlock_exclusive(words: &Words) {
+fn unlock_exclusive(attachment: &Attachment) -> Result<()> {
+    let words = attachment.words();
+    generation::sign(attachment)?;
     // SYNC: what was written is visible to whoever sees that the write has ended.
     words.ended.store(words.begun.load(Relaxed), Release);
     words.writer.store(0, Relaxed);
     disown(words);
+    generation::announce(attachment);
+    Ok(())
 }
 
 /// Be nobody's owner any more.

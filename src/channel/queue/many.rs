@@ -282,7 +282,7 @@ impl Many {
         }
         let messages = self.mend(attachment)?;
         if messages > 0 {
-            ends.receivers.ring(messages);
+            ends.receivers.ring();
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::bell::Bell;
 use super::blocks::{self, Blocks};
+use super::post::Post;
 use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::time::Timeout;
@@ -58,9 +58,9 @@ pub(crate) struct QueueState {
 #[repr(C, align(128))]
 #[derive(Debug)]
 struct Ends {
-    receivers: Bell,
+    receivers: Post,
     reserved: [AtomicU64; 8],
-    senders: Bell,
+    senders: Post,
     /// When somebody last looked for the dead.
     mended_ms: AtomicU64,
     reserved_too: [AtomicU64; 7],
@@ -253,7 +253,7 @@ impl Queue {
         let place = self.wait_to_reserve(timeout)?;
         self.blocks().write(place.block, bytes);
         self.publish(place, bytes.len(), priority, sort)?;
-        self.ends().receivers.ring(1);
+        self.ends().receivers.ring();
         Ok(())
     }
 
@@ -278,7 +278,7 @@ impl Queue {
             }
         }
         if sent > 0 {
-            self.ends().receivers.ring(sent);
+            self.ends().receivers.ring();
         }
         Ok(sent)
     }
@@ -289,7 +289,7 @@ impl Queue {
         let place = self.wait_to_take(timeout)?;
         let received = self.copy_out(place, buffer, Sort::Plain)?;
         self.acknowledge(place)?;
-        self.ends().senders.ring(1);
+        self.ends().senders.ring();
         Ok(received)
     }
 
@@ -322,7 +322,7 @@ impl Queue {
             }
         }
         if count > 0 {
-            self.ends().senders.ring(count);
+            self.ends().senders.ring();
         }
         Ok(count)
     }
@@ -346,7 +346,7 @@ impl Queue {
             return Ok(Received { len: message.len, priority: message.priority, again: message.again });
         };
         self.put_back(place, message.again)?;
-        self.ends().receivers.ring(1);
+        self.ends().receivers.ring();
         Err(refusal)
     }
 
@@ -366,7 +366,7 @@ impl Queue {
         self.check_message(len, priority, Sort::Plain)?;
         let place = self.claim(token, false)?;
         self.publish(place, len, priority, Sort::Plain)?;
-        self.ends().receivers.ring(1);
+        self.ends().receivers.ring();
         Ok(())
     }
 
@@ -376,7 +376,7 @@ impl Queue {
             (Engine::Many(many), _) => many.free(Taken::from_token(token))?,
             (Engine::Single(single), _) => single.cancel(),
         }
-        self.ends().senders.ring(1);
+        self.ends().senders.ring();
         Ok(())
     }
 
@@ -393,7 +393,7 @@ impl Queue {
     pub fn release(&self, token: u64) -> Result<()> {
         let place = self.claim(token, true)?;
         self.acknowledge(place)?;
-        self.ends().senders.ring(1);
+        self.ends().senders.ring();
         Ok(())
     }
 
@@ -401,7 +401,7 @@ impl Queue {
     pub fn give_back(&self, token: u64) -> Result<()> {
         let place = self.claim(token, true)?;
         self.put_back(place, true)?;
-        self.ends().receivers.ring(1);
+        self.ends().receivers.ring();
         Ok(())
     }
 
@@ -409,7 +409,7 @@ impl Queue {
     pub(crate) fn put_back_as_it_was(&self, message: &Message) -> Result<()> {
         let place = self.claim(message.token, true)?;
         self.put_back(place, message.again)?;
-        self.ends().receivers.ring(1);
+        self.ends().receivers.ring();
         Ok(())
     }
 
@@ -430,8 +430,8 @@ impl Queue {
         if self.is_single() {
             Single::close(&state.seats);
         }
-        self.ends().receivers.ring_all();
-        self.ends().senders.ring_all();
+        self.ends().receivers.ring();
+        self.ends().senders.ring();
         Ok(())
     }
 
@@ -691,10 +691,10 @@ impl Drop for Queue {
             Engine::Many(many) => {
                 let (freed, returned) = many.let_go(me);
                 if freed > 0 {
-                    state.ends.senders.ring_all();
+                    state.ends.senders.ring();
                 }
                 if returned > 0 {
-                    state.ends.receivers.ring_all();
+                    state.ends.receivers.ring();
                 }
             }
             Engine::Single(single) => single.let_go(&state.seats, me),

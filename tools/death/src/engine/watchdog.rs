@@ -3,7 +3,7 @@
 //! Half a second without a sign of life is a hang, unless the machine gave the processes no chance to give one. So
 //! the time is not read off a clock but summed up from the watchdog's own short naps: when a nap of a millisecond
 //! took a hundred, the whole machine stood still, and only a little of it counts. And when one of those that are
-//! waited for could run, but got no processor because others wanted it, the wait goes on.
+//! waited for could run, but got no processor, or a page from the disk, because others wanted it, the wait goes on.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -55,8 +55,9 @@ impl Patience {
             return false;
         }
         let ran = self.ran_by_half.get_or_insert_with(|| pids.iter().map(|pid| ran(*pid)).collect());
-        let starves =
-            |(pid, before): (&Pid, &Duration)| state(*pid) == Some('R') && ran_since(*pid, *before) < LIMIT / 4;
+        let starves = |(pid, before): (&Pid, &Duration)| {
+            matches!(state(*pid), Some('R' | 'D')) && ran_since(*pid, *before) < LIMIT / 4
+        };
         spent > limit && (spent > AT_LAST || !pids.iter().zip(ran.iter()).any(starves))
     }
 }

@@ -8,6 +8,7 @@ use crate::subjects::toy::{self, Toy};
 pub mod adopt;
 pub mod life;
 pub mod lock;
+pub mod objects;
 pub mod pattern;
 pub mod resize;
 
@@ -44,13 +45,15 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
     known.map(|(_, scenarios)| scenarios()).ok_or_else(|| format!("there is no subject '{subject}'; see: death list"))
 }
 
-/// What the library can play beyond what every subject can. Semaphores, events, queues and pipes will come here.
+/// What the library can play beyond what every subject can. Queues and pipes will come here.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
     repertoire.operations.push(Box::new(resize::Resize::Grow));
     repertoire.operations.push(Box::new(resize::Resize::Append));
     repertoire.operations.push(Box::new(resize::Resize::Trim));
     repertoire.operations.push(Box::new(adopt::Adopt));
+    repertoire.crowds.extend(objects::crowds());
+    repertoire.operations.extend(objects::operations());
     repertoire
 }
 

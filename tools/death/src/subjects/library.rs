@@ -44,6 +44,23 @@ struct View {
     count: u64,
 }
 
+/// Who wrote last.
+#[repr(C)]
+#[derive(Default)]
+pub struct Publish {
+    size: usize,
+    /// Completed writes.
+    pub generation: u64,
+    /// When the last of them was completed.
+    pub published_ns: i64,
+    /// How long ago that is.
+    pub age_ns: u64,
+    /// By whom.
+    pub pid: u32,
+    /// Whether it lives.
+    pub alive: u32,
+}
+
 #[repr(C)]
 struct Handle {
     opaque: [u8; 0],
@@ -68,6 +85,9 @@ unsafe extern "C" {
     fn shm_array_append(array: *const Handle, rows: u64, source: *const c_void, bytes: usize) -> c_int;
     fn shm_array_trim(array: *const Handle) -> c_int;
     fn shm_array_close(array: *mut Handle);
+    fn shm_array_generation(array: *const Handle, out: *mut u64) -> c_int;
+    fn shm_array_wait(array: *const Handle, since: u64, timeout_ns: i64, out_generation: *mut u64) -> c_int;
+    fn shm_array_last_publish(array: *const Handle, out: *mut Publish) -> c_int;
     fn shm_array_unlink(name: *const c_char) -> c_int;
     fn shm_array_collect(minimum_age_ns: i64, out_removed: *mut u64) -> c_int;
     fn shm_array_error_detail() -> *const c_char;
@@ -79,17 +99,17 @@ pub struct Library {
     elements: &'static [AtomicU64],
 }
 
-fn terminated(text: &str) -> CString {
+pub(super) fn terminated(text: &str) -> CString {
     CString::new(text).expect("no name of ours holds a zero byte")
 }
 
 /// A code of the library. A panic that it caught is a bug of it, whatever the scenario allows.
-fn judged(code: c_int) -> i32 {
+pub(super) fn judged(code: c_int) -> i32 {
     assert!(code != PANIC, "the library caught a panic of its own: {}", Library::detail());
     code
 }
 
-fn checked(code: c_int) -> Result<(), Failure> {
+pub(super) fn checked(code: c_int) -> Result<(), Failure> {
     match judged(code) {
         0 => Ok(()),
         code => Err(Failure { code, words: Library::detail() }),
@@ -143,6 +163,26 @@ impl Library {
     /// Elements by now.
     pub fn length(&self) -> Result<u64, Failure> {
         self.view().map(|view| view.count)
+    }
+
+    /// Completed writes.
+    pub fn generation(&self) -> Result<u64, Failure> {
+        let mut generation = 0;
+        // SAFETY: the handle is open, and `generation` outlives the call.
+        checked(unsafe { shm_array_generation(self.handle, &mut generation) }).map(|()| generation)
+    }
+
+    /// Wait for another generation: 0 or a code.
+    pub fn wait(&self, since: u64, timeout_ns: i64) -> i32 {
+        // SAFETY: the handle is open; nothing is to be written.
+        judged(unsafe { shm_array_wait(self.handle, since, timeout_ns, ptr::null_mut()) })
+    }
+
+    /// Who wrote last.
+    pub fn last_publish(&self) -> Result<Publish, Failure> {
+        let mut last = Publish { size: size_of::<Publish>(), ..Publish::default() };
+        // SAFETY: the handle is open, and `last` says its own size.
+        checked(unsafe { shm_array_last_publish(self.handle, &mut last) }).map(|()| last)
     }
 
     /// 0 or a code.

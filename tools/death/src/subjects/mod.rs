@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use crate::engine::marks::Hold;
 
 pub mod library;
+pub mod objects;
 pub mod toy;
 
 /// A call that did not work: its code (positive: an errno) and the subject's own words.

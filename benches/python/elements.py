@@ -1,0 +1,110 @@
+"""What it costs that an array is a shared one: elements, slices, ufuncs, opening and locking, beside the alternatives.
+
+    python benches/python/elements.py
+
+Nanoseconds each, medians over rounds in which the candidates take turns. SHM_ARRAY_LIBRARY names the library.
+"""
+
+import multiprocessing
+import os
+import statistics
+import tempfile
+import timeit
+from multiprocessing import shared_memory
+
+import numpy as np
+
+import shm_array
+
+try:
+    import SharedArray
+except ImportError:
+    SharedArray = None
+
+ROUNDS = 15
+
+
+def race(title, candidates, number):
+    """Rounds of `number` calls of each candidate in turn, and a line of medians, the first of them as the measure."""
+    timers = {name: timeit.Timer(call) for name, call in candidates.items()}
+    times = {name: [] for name in timers}
+    for _ in range(ROUNDS):
+        for name, timer in timers.items():
+            times[name].append(timer.timeit(number) / number * 1e9)
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    first = next(iter(medians.values()))
+    cells = (f"{name} {ns:.0f} ({ns / first:.2f}x)" for name, ns in medians.items())
+    print(f"{title:24}" + ", ".join(cells), flush=True)
+
+
+def arrays(directory):
+    plain = np.arange(1000.0)
+    file = np.memmap(os.path.join(directory, "a"), float, "w+", shape=1000)
+    return {"ndarray": plain, "Array": shm_array.asarray(plain), "np.memmap": file}
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        kinds = arrays(directory)
+        for title, operation, number in (
+            ("element", lambda a: lambda: a[5], 100_000),
+            ("slice", lambda a: lambda: a[5:50], 100_000),
+            ("a + 1, 1000 elements", lambda a: lambda: a + 1, 20_000),
+            ("a + 1, 1 element", lambda a, one=slice(0, 1): (lambda b: lambda: b + 1)(a[one]), 20_000),
+            ("sum, 1000 elements", lambda a: lambda: a.sum(), 20_000),
+        ):
+            race(title, {name: operation(a) for name, a in kinds.items()}, number)
+        del kinds
+    name = f"bench-{os.getpid()}"
+    a = shm_array.create(name, 1000)
+    segment = shared_memory.SharedMemory(name + "-std", create=True, size=8000)
+    theirs = SharedArray.create(f"shm://{name}-sa", 1000) if SharedArray else None
+
+    def ours():
+        with shm_array.open(name, "r+") as array:
+            return array[0]
+
+    def standard():
+        other = shared_memory.SharedMemory(segment.name)
+        array = np.ndarray(1000, float, other.buf)
+        element = array[0]
+        del array
+        other.close()
+        return element
+
+    openers = {"shm_array": ours, "shared_memory": standard}
+    if SharedArray:
+        openers["SharedArray"] = lambda: SharedArray.attach(f"shm://{name}-sa")[0]
+    openers["np.load(mmap)"] = lambda: np.load(f"/dev/shm/{name}", mmap_mode="r+")[0]
+    race("open, element, close", openers, 500)
+
+    lock = multiprocessing.Lock()
+
+    def with_ours():
+        with a.lock():
+            pass
+
+    def with_theirs():
+        with lock:
+            pass
+
+    race("with lock", {"shm_array": with_ours, "multiprocessing": with_theirs}, 5_000)
+    race("lock and unlock", {"shm_array": lambda: a.lock().release(), "multiprocessing": methods(lock)}, 5_000)
+    a.unlink()
+    segment.close()
+    segment.unlink()
+    if SharedArray:
+        del theirs
+        SharedArray.delete(f"shm://{name}-sa")
+
+
+def methods(lock):
+    def call():
+        lock.acquire()
+        lock.release()
+
+    return call
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+/* event_read_only.c - who may only read an event waits for it all the same, and is woken at once where it was made so. */
+#include "objects.h"
+
+/* How long a reader sleeps after the set, at the least of some tries. */
+static int64_t delay(const char *name, shm_event_t *event)
+{
+    shm_event_t *reader = opened_event(name, SHM_OBJECT_READ);
+    int64_t least = SECONDS(100);
+    for (int i = 0; i < 5; i++) {
+        int times[2];
+        CHECK(pipe(times) == 0);
+        pid_t child = fork();
+        if (child == 0) {
+            OK(shm_event_wait(reader, 1, SHM_EVENT_ANY, SECONDS(10), NULL));
+            int64_t woken = now_ns();
+            CHECK(write(times[1], &woken, sizeof woken) == sizeof woken);
+            _exit(0);
+        }
+        sleep_ms(63);
+        int64_t set = now_ns(), woken;
+        OK(shm_event_set(event, 1));
+        CHECK(read(times[0], &woken, sizeof woken) == sizeof woken && end_of(child) == 0);
+        least = woken - set < least ? woken - set : least;
+        OK(shm_event_clear(event, 1));
+        CHECK(close(times[0]) == 0 && close(times[1]) == 0);
+    }
+    shm_event_close(reader);
+    return least;
+}
+
+int main(void)
+{
+    char quiet[64], loud[64];
+    shm_object_options_t options = object_options(SHM_OBJECT_WAKES_READERS);
+    shm_event_t *waking = NULL, *event = new_event(unique_name(quiet, sizeof quiet));
+    OK(shm_event_create(unique_name(loud, sizeof loud), NULL, 0, &options, &waking));
+    CHECK(delay(quiet, event) < SECONDS(2)); /* it looks every 20 ms; the rest is a busy machine's */
+    CHECK(slowly() || delay(loud, waking) < MILLISECONDS(15));
+
+    shm_event_t *reader = opened_event(quiet, SHM_OBJECT_READ);
+    RC(EACCES, shm_event_set(reader, 1));
+    SAYS("open it for writing");
+    RC(EACCES, shm_event_clear(reader, 1));
+    RC(EACCES, shm_event_pulse(reader, 1));
+    RC(EACCES, shm_event_wait(reader, 1, SHM_EVENT_ANY | SHM_EVENT_CONSUME, 0, NULL));
+    RC(ETIMEDOUT, shm_event_wait(reader, 1, SHM_EVENT_ANY, MILLISECONDS(30), NULL));
+    shm_event_close(reader);
+    shm_event_close(event);
+    shm_event_close(waking);
+    OK(shm_event_unlink(quiet));
+    OK(shm_event_unlink(loud));
+    return 0;
+}

@@ -1,0 +1,16 @@
+"""A short run of the stress; `python tests/stress.py` is the long one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import PACKAGE
+
+
+def test_children_of_every_start_method():
+    program = Path(__file__).with_name("stress.py")
+    command = [sys.executable, "-X", "faulthandler", "-W", "error", str(program), "45"]
+    environment = {**os.environ, "PYTHONPATH": PACKAGE}
+    ended = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert ended.returncode == 0 and "every addition is there" in ended.stdout, ended.stdout + ended.stderr

@@ -1,0 +1,150 @@
+//! A bell: how those who change something in shared memory wake those who wait for it to change.
+//!
+//! The word counts rings in steps of two; its lowest bit says that somebody listens. A waiter *listens* first (the bit
+//! is set, and the word noted), then looks at what it waits for, and sleeps only while the word is as noted. Who changes
+//! something changes it first and *rings* afterwards: where nobody listens that is one load. A ring moves the word on and
+//! clears the bit in one exchange, and wakes all.
+//!
+//! Nothing is lost: of a listener who looks and a ringer who has changed something at the same time, at least one sees
+//! the other. If the exchange of a ring fails, another ring has come in between; it wakes whoever listened before, and who
+//! listens after it finds the change already there. What waiters look at is the state, never the bell: a ringer that is
+//! killed before it rings delays them by one sleep, [`LONGEST_SLEEP`](super::patience::LONGEST_SLEEP).
+//!
+//! Who may only read cannot set the bit. Where a segment was made for such listeners, every ring is a loud one.
+
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::SeqCst;
+
+use crate::os::futex::{self, Queue};
+
+use super::patience::{Expired, Patience};
+
+const LISTENED: u32 = 1;
+
+/// One word in shared memory.
+#[repr(transparent)]
+#[derive(Debug, Default)]
+pub struct Bell(AtomicU32);
+
+impl Bell {
+    /// The bell that a word is used as.
+    #[inline]
+    pub fn on(word: &AtomicU32) -> &Bell {
+        // SAFETY: a bell is such a word and nothing else (repr(transparent)).
+        unsafe { &*(&raw const *word).cast::<Bell>() }
+    }
+
+    /// From now on every ring is noticed by [`Bell::sleep`]. `announce`: the caller may write the word.
+    pub fn listen(&self, announce: bool) -> u32 {
+        // SYNC: SeqCst against `ring`: either the ringer sees the bit, or we see what it changed before.
+        if announce { self.0.fetch_or(LISTENED, SeqCst) | LISTENED } else { self.0.load(SeqCst) }
+    }
+
+    /// Something has changed. The change was made by a sequentially consistent exchange, or one came after it.
+    #[inline]
+    pub fn ring(&self, loud: bool) {
+        // SYNC: SeqCst against `listen`.
+        let word = self.0.load(SeqCst);
+        if word & LISTENED != 0 || loud {
+            self.wake(word);
+        }
+    }
+
+    #[cold]
+    fn wake(&self, word: u32) {
+        let _ = self.0.compare_exchange(word, (word | LISTENED).wrapping_add(1), SeqCst, SeqCst);
+        futex::wake(&self.0, Queue::Readers, i32::MAX);
+    }
+
+    /// Sleep until the bell rings, if it has not since it was `heard`: at most one sleep of a patient waiter.
+    pub fn sleep(&self, heard: u32, patience: &mut Patience) -> Result<(), Expired> {
+        patience.sleep(&self.0, heard, Queue::Readers)
+    }
+
+    /// For who waits at several bells at once.
+    pub fn word(&self) -> &AtomicU32 {
+        &self.0
+    }
+
+    /// Wait until `look` finds what it looks for.
+    pub fn wait<T>(
+        &self,
+        announce: bool,
+        patience: &mut Patience,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Result<T, Expired> {
+        loop {
+            if let Some(found) = look() {
+                return Ok(found);
+            }
+            if patience.only_tries() {
+                return Err(Expired);
+            }
+            if patience.spin() {
+                continue;
+            }
+            let heard = self.listen(announce);
+            if let Some(found) = look() {
+                return Ok(found);
+            }
+            self.sleep(heard, patience)?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::os::time::Timeout;
+
+    #[test]
+    fn a_ring_is_a_load_where_nobody_listens() {
+        let bell = Bell::default();
+        bell.ring(false);
+        assert_eq!(bell.0.load(SeqCst), 0);
+        let heard = bell.listen(true);
+        assert_eq!(heard, 1);
+        bell.ring(false);
+        assert_eq!(bell.0.load(SeqCst), 2, "moved on, and nobody listens any more");
+        bell.ring(true);
+        assert_eq!(bell.0.load(SeqCst), 4, "a loud ring moves on, too");
+    }
+
+    #[test]
+    fn whoever_reads_only_leaves_no_trace() {
+        let bell = Bell::default();
+        assert_eq!(bell.listen(false), 0);
+        assert_eq!(bell.0.load(SeqCst), 0);
+    }
+
+    #[test]
+    fn no_change_is_missed() {
+        const ROUNDS: u64 = 20_000;
+        let (bell, there, back) = (Bell::default(), AtomicU64::new(0), AtomicU64::new(0));
+        let begin = Instant::now();
+        let until = |word: &AtomicU64, value: u64| {
+            let mut patience = Patience::new(Timeout::For(Duration::from_secs(60)));
+            bell.wait(true, &mut patience, || (word.load(SeqCst) >= value).then_some(())).expect("it comes");
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    until(&there, round);
+                    back.fetch_add(1, SeqCst);
+                    bell.ring(false);
+                }
+            });
+            for round in 1..=ROUNDS {
+                there.fetch_add(1, SeqCst);
+                bell.ring(false);
+                until(&back, round);
+            }
+        });
+        // Each lost wake-up would cost 20 ms.
+        assert!(begin.elapsed() < Duration::from_secs(50), "{:?}", begin.elapsed());
+    }
+}
