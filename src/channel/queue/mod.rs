@@ -601,8 +601,14 @@ impl Queue {
             Engine::Many(many) => {
                 let me = attachment.identity()?;
                 let mut taken = many.try_take(me)?;
-                if taken.is_none() && state.closed.load(SeqCst) != 0 && many.is_settled(attachment)? {
-                    taken = Some(many.try_take(me)?.ok_or_else(at_end)?);
+                if taken.is_none() && state.closed.load(SeqCst) != 0 {
+                    // The end comes when neither the dead nor the living have anything that may still be delivered.
+                    many.mend(attachment)?;
+                    let is_settled = many.is_settled(attachment)?;
+                    taken = many.try_take(me)?;
+                    if taken.is_none() && is_settled {
+                        return Err(at_end());
+                    }
                 }
                 let Some(taken) = taken else { return Ok(None) };
                 if Many::is_time_to_look(taken) {
