@@ -39,6 +39,15 @@ typedef struct shm_event_t shm_event_t;
 // One handle on opened frames.
 typedef struct shm_frames_t shm_frames_t;
 
+// One handle on an opened queue.
+typedef struct shm_queue_t shm_queue_t;
+
+// One handle on an opened pipe.
+typedef struct shm_pipe_t shm_pipe_t;
+
+// One handle on an opened topic.
+typedef struct shm_topic_t shm_topic_t;
+
 
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
@@ -208,6 +217,34 @@ typedef struct shm_frames_t shm_frames_t;
 // kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
 #define SHM_OBJECT_WAKES_READERS 16384
 
+// Open a pipe for reading.
+#define SHM_PIPE_READER 16
+
+// Open a pipe for writing.
+#define SHM_PIPE_WRITER 32
+
+// So many bytes are written at once or not at all, as PIPE_BUF says of pipe(7).
+#define SHM_PIPE_ATOMIC 4096
+
+// Create a queue for one producer and one consumer at a time, which is faster. A place is its handle's until that is
+// closed, or its process dead.
+#define SHM_QUEUE_SPSC 1
+
+// In a message: a consumer had it before, and gave it back or died.
+#define SHM_QUEUE_AGAIN 1
+
+// In a message: it carries an array.
+#define SHM_QUEUE_ARRAY 2
+
+// In figures: the queue is finished.
+#define SHM_QUEUE_FINISHED 4
+
+// The most messages that a queue can hold.
+#define SHM_QUEUE_MAX_CAPACITY 262144
+
+// The most priorities that a queue can have.
+#define SHM_QUEUE_MAX_PRIORITIES 8
+
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
 
@@ -234,6 +271,13 @@ typedef struct shm_frames_t shm_frames_t;
 
 // Take the shared lock for a snapshot where writers leave no time for one without.
 #define SHM_ARRAY_SNAPSHOT_MAY_LOCK 1
+
+// Create a topic that overwrites nothing which a living subscriber has not read: publishers wait for the slowest.
+// Without it a slow subscriber loses the oldest messages, and is told how many.
+#define SHM_TOPIC_KEEP 1
+
+// In figures: the topic is finished.
+#define SHM_TOPIC_FINISHED 4
 
 // A walk through all arrays, as they stood when it began.
 typedef struct shm_array_list_t shm_array_list_t;
@@ -483,6 +527,32 @@ typedef struct shm_array_entry_t {
   uint32_t reserved;
 } shm_array_entry_t;
 
+// What is going on at a pipe: for people and monitors.
+typedef struct shm_pipe_stat_t {
+  // sizeof(shm_pipe_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Bytes that it can hold.
+  uint64_t capacity;
+  // Bytes that wait; about.
+  uint64_t count;
+  // Bytes written since the beginning; about.
+  uint64_t written;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_OBJECT_LAST_CLOSE.
+  uint32_t flags;
+  // Handles for reading that living processes have. A handle opened with SHM_OBJECT_READ counts some of the dead too.
+  uint32_t readers;
+  // Handles for writing, in the same way.
+  uint32_t writers;
+} shm_pipe_stat_t;
+
 // Who completed the last write of an array.
 typedef struct shm_array_publish_t {
   // sizeof(shm_array_publish_t), set by the caller.
@@ -498,6 +568,55 @@ typedef struct shm_array_publish_t {
   // 1: that process still lives.
   uint32_t alive;
 } shm_array_publish_t;
+
+// A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
+typedef struct shm_queue_message_t {
+  // sizeof(shm_queue_message_t), set by the caller.
+  size_t size;
+  // The bytes, aligned to 64; they are the caller's until it lets go of the message.
+  void *data;
+  // Bytes: of a message that was taken, as it was sent; of one that is reserved, room, which the caller sets to the
+  // message's length before it commits.
+  size_t len;
+  // As it was sent; set it before committing. 0 is the least important.
+  uint32_t priority;
+  // SHM_QUEUE_AGAIN, _ARRAY.
+  uint32_t flags;
+  // What names the message: leave it alone.
+  uint64_t token;
+} shm_queue_message_t;
+
+// What is going on at a queue: for people and monitors.
+typedef struct shm_queue_stat_t {
+  // sizeof(shm_queue_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Messages that it can hold, those included that are being filled or used.
+  uint64_t capacity;
+  // The longest message, in bytes.
+  uint64_t message_bytes;
+  // Bytes of one element of the messages' dtype; 1 where they are any bytes.
+  uint64_t itemsize;
+  // Messages that wait; about.
+  uint64_t count;
+  // Messages that are being filled or used; about.
+  uint64_t out;
+  // Messages sent since the beginning; about.
+  uint64_t sent;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_QUEUE_SPSC, SHM_QUEUE_FINISHED, SHM_OBJECT_LAST_CLOSE.
+  uint32_t flags;
+  // How many priorities there are.
+  uint32_t priorities;
+  // 0.
+  uint32_t reserved;
+} shm_queue_stat_t;
 
 // What is going on at a semaphore: for people and monitors.
 typedef struct shm_semaphore_stat_t {
@@ -518,6 +637,36 @@ typedef struct shm_semaphore_stat_t {
   // How many permits each of them holds.
   uint32_t held[64];
 } shm_semaphore_stat_t;
+
+// What is going on at a topic: for people and monitors.
+typedef struct shm_topic_stat_t {
+  // sizeof(shm_topic_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Messages that a subscriber can be behind.
+  uint64_t capacity;
+  // The longest message, in bytes.
+  uint64_t message_bytes;
+  // Bytes of one element of the messages' dtype; 1 where they are any bytes.
+  uint64_t itemsize;
+  // Messages published since the beginning.
+  uint64_t published;
+  // How many messages the slowest subscriber has not read.
+  uint64_t behind;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_TOPIC_KEEP, SHM_TOPIC_FINISHED, SHM_OBJECT_LAST_CLOSE.
+  uint32_t flags;
+  // Subscribers; the dead among them until somebody needs their place, or would have to wait for them.
+  uint32_t subscribers;
+  // 0.
+  uint32_t reserved;
+} shm_topic_stat_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1563,6 +1712,191 @@ int shm_array_sync(const shm_array_t *array,
                    uint64_t offset,
                    uint64_t bytes);
 
+// Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
+//
+// `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, both, or 0: somebody else will read and write. With SHM_OBJECT_OR_OPEN in
+// `options` a pipe of the same capacity that exists is opened.
+//
+// Returns:
+//   0       `*out` is the pipe.
+//   EEXIST  the name is taken; with SHM_OBJECT_OR_OPEN: by a pipe of another capacity.
+//   EINVAL  a bad name, capacity or flag, or NULL for `out`.
+//   EUSERS  more processes use this pipe than it has slots.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_create(const char *name,
+                    uint64_t capacity,
+                    uint32_t ends,
+                    const struct shm_object_options_t *options,
+                    shm_pipe_t **out);
+
+// Open a pipe that exists.
+//
+// `ends` is SHM_PIPE_READER, SHM_PIPE_WRITER, or both; or SHM_OBJECT_READ to look. Opening does not wait for the other
+// end: who reads before the first writer has come waits for one, and what is written before the first reader has come
+// waits in the pipe.
+//
+// Returns:
+//   0        `*out` is the pipe.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EUSERS   more processes use this pipe than it has slots.
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_open(const char *name,
+                  uint32_t ends,
+                  shm_pipe_t **out);
+
+// Open the pipe that a descriptor stands for, from shm_pipe_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written.
+//   and what shm_pipe_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_pipe_open_fd(int fd,
+                     uint32_t ends,
+                     shm_pipe_t **out);
+
+// A descriptor of the pipe, for another process. It is not one to read or write: shm_pipe_open_fd() opens it.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `pipe` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_pipe_fd(const shm_pipe_t *pipe,
+                int *out_fd);
+
+// Write `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
+//
+// Up to SHM_PIPE_ATOMIC bytes are written at once or not at all. More go in pieces, and those of others may come in
+// between; a process that is killed has written some of them.
+//
+// Returns:
+//   0           `*out_written` bytes were written: all, or those for which there was room in time.
+//   EAGAIN      no room, and the timeout was 0. ETIMEDOUT: there has been none all the time. Nothing was written.
+//   EPIPE       no living process has a handle for reading any more. After a kill of the last one this may take 20 ms.
+//   EBADF       not opened for writing.
+//   EBUSY       this handle has reserved room and not committed.
+//   EUSERS      more processes use this pipe than it has slots.
+//   EINVAL      NULL.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call.
+// Fork:      a child may use its parent's handle; it counts as a reader or writer from its first call on.
+// Since 0.1.
+int shm_pipe_write(const shm_pipe_t *pipe,
+                   const void *data,
+                   size_t len,
+                   int64_t timeout_ns,
+                   size_t *out_written);
+
+// Read what there is, up to `room` bytes, waiting at most `timeout_ns` nanoseconds for the first.
+//
+// Returns:
+//   0           `*out_len` bytes were read. 0 of them: end of file, no living process has a handle for writing any more
+//               (or `room` is 0).
+//   EAGAIN      nothing to read, and the timeout was 0. ETIMEDOUT: there has been nothing all the time.
+//   EBADF       not opened for reading.
+//   EBUSY       this handle has peeked and not consumed.
+//   EUSERS, EINVAL: as in shm_pipe_write().
+//
+// Ownership: borrows `data`. Threads and Fork: as shm_pipe_write().
+// Since 0.1.
+int shm_pipe_read(const shm_pipe_t *pipe,
+                  void *data,
+                  size_t room,
+                  int64_t timeout_ns,
+                  size_t *out_len);
+
+// Look at the next bytes in place: as many as lie together. Other readers wait until shm_pipe_consume().
+//
+// Returns:
+//   0   `*out_len` bytes lie at `*out_data`; 0 of them: end of file, and nothing is to be consumed.
+//   and what shm_pipe_read() returns.
+//
+// Ownership: the bytes are the caller's to read until it consumes.
+// Threads:   any thread may call, and any thread may consume.
+// Since 0.1.
+int shm_pipe_peek(const shm_pipe_t *pipe,
+                  int64_t timeout_ns,
+                  const void **out_data,
+                  size_t *out_len);
+
+// Be done with the first `len` of the bytes that were peeked at. The others stay for the next reader.
+//
+// Returns:
+//   EPERM   this handle has not peeked. EINVAL: more than were peeked at; NULL.
+//
+// Since 0.1.
+int shm_pipe_consume(const shm_pipe_t *pipe,
+                     size_t len);
+
+// Get room to write in place: as much as lies together. Other writers wait until shm_pipe_commit().
+//
+// Returns:
+//   0   there is room for `*out_room` bytes at `*out_data`. Nobody sees them before shm_pipe_commit().
+//   and what shm_pipe_write() returns.
+//
+// Ownership: the bytes are the caller's until it commits.
+// Threads:   any thread may call, and any thread may commit.
+// Since 0.1.
+int shm_pipe_reserve(const shm_pipe_t *pipe,
+                     int64_t timeout_ns,
+                     void **out_data,
+                     size_t *out_room);
+
+// Let readers have the first `len` bytes of what was reserved; 0: none.
+//
+// Returns:
+//   EPERM   this handle has not reserved. EINVAL: more than was reserved; NULL.
+//
+// Since 0.1.
+int shm_pipe_commit(const shm_pipe_t *pipe,
+                    size_t len);
+
+// How many bytes wait, about: others are reading and writing.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_pipe_count(const shm_pipe_t *pipe,
+                   uint64_t *out);
+
+// The name, as shm_pipe_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_pipe_name(const shm_pipe_t *pipe);
+
+// How much there is in the pipe, how large it is, who is there. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_pipe_stat(const shm_pipe_t *pipe,
+                  struct shm_pipe_stat_t *out);
+
+// Take a pipe's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_pipe_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not written, what was peeked at stays. Since 0.1.
+void shm_pipe_close(shm_pipe_t *pipe);
+
 // Sleep until somebody completes a write: until the generation is another than `since`.
 //
 // Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.
@@ -1614,6 +1948,318 @@ int shm_array_notify_fd(const shm_array_t *array,
 //
 // Since 0.1.
 int shm_notify_close(int fd);
+
+// Create a queue, and open it for sending and receiving.
+//
+// It holds `capacity` messages of at most `message_bytes` bytes each, those included that are being filled or used;
+// memory for all of them is reserved. With a `dtype` (numpy's, or NULL) every message is one or more elements of it.
+// `priorities` is how many there are (0 is taken as 1); `flags` is 0 or SHM_QUEUE_SPSC. With SHM_OBJECT_OR_OPEN in
+// `options` a queue of the same make that exists is opened.
+//
+// Returns:
+//   0           `*out` is the queue.
+//   EEXIST      the name is taken; with SHM_OBJECT_OR_OPEN: by a queue of another make.
+//   EINVAL      a bad name, figure or flag, or NULL for `out`.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//   SHM_ARRAY_ERR_DTYPE   the dtype is not understood. SHM_ARRAY_ERR_FORMAT: the name is something else's.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_queue_create(const char *name,
+                     uint64_t capacity,
+                     uint64_t message_bytes,
+                     const char *dtype,
+                     uint32_t priorities,
+                     uint32_t flags,
+                     const struct shm_object_options_t *options,
+                     shm_queue_t **out);
+
+// Open a queue that exists.
+//
+// `flags` is SHM_OBJECT_WRITE to send and receive, or SHM_OBJECT_READ to look.
+//
+// Returns:
+//   0        `*out` is the queue.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_queue_open(const char *name,
+                   uint32_t flags,
+                   shm_queue_t **out);
+
+// Open a queue only if its messages are of this dtype; NULL: of any bytes.
+//
+// Returns:
+//   SHM_ARRAY_ERR_DTYPE  they are not.
+//   and what shm_queue_open() returns.
+//
+// Since 0.1.
+int shm_queue_open_typed(const char *name,
+                         const char *dtype,
+                         uint32_t flags,
+                         shm_queue_t **out);
+
+// Open the queue that a descriptor stands for, from shm_queue_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_OBJECT_WRITE was asked for.
+//   and what shm_queue_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_queue_open_fd(int fd,
+                      uint32_t flags,
+                      shm_queue_t **out);
+
+// A descriptor of the queue, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `queue` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_queue_fd(const shm_queue_t *queue,
+                 int *out_fd);
+
+// Send a copy of `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
+//
+// Messages of one priority arrive in the order in which they were sent, higher priorities first. A producer that dies
+// has sent a whole message or none.
+//
+// Returns:
+//   0           it is sent.
+//   EAGAIN      the queue is full, and the timeout was 0. ETIMEDOUT: it has been full all the time.
+//   EPIPE       the queue is finished.
+//   EMSGSIZE    longer than the queue was created for.
+//   EACCES      opened with SHM_OBJECT_READ.
+//   EUSERS      more processes use this queue than it has slots.
+//   EBUSY       SHM_QUEUE_SPSC: another handle is the producer, or another thread is sending right now.
+//   EINVAL      NULL, or a priority that the queue was not created for.
+//   SHM_ARRAY_ERR_DTYPE  no whole number of elements of the queue's dtype.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; with SHM_QUEUE_SPSC one at a time.
+// Fork:      a child may send and receive through its parent's handle, and has none of its parent's messages.
+// Since 0.1.
+int shm_queue_send(const shm_queue_t *queue,
+                   const void *data,
+                   size_t len,
+                   uint32_t priority,
+                   int64_t timeout_ns);
+
+// Send copies of `count` messages: `lens[i]` bytes from `data[i]` each. Waits for room for the first only.
+//
+// Returns:
+//   0   `*out_sent` of them, at least one, were sent, in their order (0 where `count` is 0).
+//   and what shm_queue_send() returns: none was sent.
+//
+// Ownership: borrows. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_send_many(const shm_queue_t *queue,
+                        const void *const *data,
+                        const size_t *lens,
+                        size_t count,
+                        uint32_t priority,
+                        int64_t timeout_ns,
+                        size_t *out_sent);
+
+// Receive a copy of the first message into `data`, which has room for `room` bytes, and acknowledge it.
+//
+// Returns:
+//   0           `*out_len` bytes were received.
+//   EAGAIN      the queue is empty, and the timeout was 0. ETIMEDOUT: it has been empty all the time.
+//   ENODATA     the queue is finished, and empty.
+//   EMSGSIZE    the first message is longer than `room`: it was left there.
+//   EBADMSG     the first message carries an array: shm_queue_receive_array() receives it.
+//   EACCES, EUSERS, EINVAL: as in shm_queue_send().
+//   EBUSY       SHM_QUEUE_SPSC: another handle is the consumer, or this one has taken a message and not released it.
+//
+// Ownership: borrows `data`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive(const shm_queue_t *queue,
+                      void *data,
+                      size_t room,
+                      int64_t timeout_ns,
+                      size_t *out_len);
+
+// Receive copies of at most `most` messages into `data`, one behind the other, and acknowledge them. Waits for the first
+// only; stops before one that does not fit.
+//
+// Returns:
+//   0   `*out_count` messages, at least one, were received, of `lens[i]` bytes each.
+//   and what shm_queue_receive() returns: none was received.
+//
+// Ownership: borrows. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive_many(const shm_queue_t *queue,
+                           void *data,
+                           size_t room,
+                           size_t most,
+                           int64_t timeout_ns,
+                           size_t *lens,
+                           size_t *out_count);
+
+// Get a message to fill in place.
+//
+// Nobody sees it before shm_queue_commit(). If this process dies before that, or closes the handle, nothing was sent.
+//
+// Returns:
+//   0   `out->data` has room for `out->len` bytes. Write, set `len` (and `priority`), and commit; or cancel.
+//   and what shm_queue_send() returns; E2BIG: `out` is longer than this version knows, and not zero there.
+//
+// Ownership: the bytes are the caller's until it commits or cancels.
+// Threads:   any thread may call, and any thread may commit.
+// Since 0.1.
+int shm_queue_reserve(const shm_queue_t *queue,
+                      int64_t timeout_ns,
+                      struct shm_queue_message_t *out);
+
+// Send a message that was reserved and filled: its first `message->len` bytes, with `message->priority`.
+//
+// Returns:
+//   0       it is sent.
+//   EPERM   this handle has not reserved it (or has committed or cancelled it already).
+//   EPIPE   SHM_QUEUE_SPSC: the queue was finished meanwhile. Otherwise what was reserved before may still be sent.
+//   EMSGSIZE, EINVAL, SHM_ARRAY_ERR_DTYPE: as in shm_queue_send(); it still is reserved.
+//
+// Since 0.1.
+int shm_queue_commit(const shm_queue_t *queue,
+                     const struct shm_queue_message_t *message);
+
+// Do not send a message that was reserved.
+//
+// Returns:
+//   EPERM   this handle has not reserved it (or has committed or cancelled it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_cancel(const shm_queue_t *queue,
+                     const struct shm_queue_message_t *message);
+
+// Take the first message, to use it in place.
+//
+// It is delivered again, before all others and with SHM_QUEUE_AGAIN, if this process dies or closes the handle before
+// it releases it.
+//
+// Returns:
+//   0   `*out` is the message. Release it when the work is done; or give it back.
+//   and what shm_queue_receive() returns (but not EMSGSIZE and EBADMSG); E2BIG: as in shm_queue_reserve().
+//
+// Ownership: the bytes are the caller's until it lets go of the message.
+// Threads:   any thread may call, and any thread may release. With SHM_QUEUE_SPSC a handle has one message at a time.
+// Since 0.1.
+int shm_queue_take(const shm_queue_t *queue,
+                   int64_t timeout_ns,
+                   struct shm_queue_message_t *out);
+
+// Acknowledge a message that was taken: nobody gets it again.
+//
+// Returns:
+//   EPERM   this handle does not have it (or has released it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_release(const shm_queue_t *queue,
+                      const struct shm_queue_message_t *message);
+
+// Let somebody else have a message that was taken: it is the first of all now, and carries SHM_QUEUE_AGAIN.
+//
+// Returns:
+//   EPERM   this handle does not have it (or has released it already). EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_give_back(const shm_queue_t *queue,
+                        const struct shm_queue_message_t *message);
+
+// Send an array, whatever its size: the handle travels, the elements stay where they are.
+//
+// The receiver gets the part that this handle is on, as shm_array_slice() made it. The array is kept for `keep_ns`
+// nanoseconds (0: ten minutes; at most a day) until it is received, even if it is a last-close array that everybody
+// closes meanwhile; what nobody has received by then goes by shm_array_collect(). Who unlinks its name takes it away.
+//
+// Returns:
+//   0           it is sent. `array` may be closed now.
+//   EOPNOTSUPP  an array without a name: create it with one (and SHM_ARRAY_LAST_CLOSE), or pass its descriptor.
+//   EMSGSIZE    the queue's messages are shorter than 40 bytes, 16 for each dimension of a part, and the name.
+//   EINVAL      an array opened copy-on-write; `keep_ns` negative or more than a day; NULL.
+//   and what shm_queue_send() returns.
+//
+// Ownership: borrows `array`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_send_array(const shm_queue_t *queue,
+                         const shm_array_t *array,
+                         int64_t keep_ns,
+                         uint32_t priority,
+                         int64_t timeout_ns);
+
+// Receive an array, opened with `flags` as shm_array_open() takes them, and acknowledge it.
+//
+// Returns:
+//   0           `*out` is the array, on the part that was sent.
+//   EBADMSG     the first message carries no array: it was left there.
+//   ENOENT, ESTALE  it has been unlinked, or was not kept long enough: the message was dropped.
+//   EACCES, EMFILE, ENOMEM, EBUSY  it cannot be opened by this process, now: the message was left there.
+//   and what shm_queue_receive() and shm_array_open() return.
+//
+// Ownership: the caller closes `*out`. Threads and Fork: as shm_queue_send().
+// Since 0.1.
+int shm_queue_receive_array(const shm_queue_t *queue,
+                            uint32_t flags,
+                            int64_t timeout_ns,
+                            shm_array_t **out);
+
+// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
+//
+// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
+// consumer has taken, and gives back later, is delivered to who receives then.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_finish(const shm_queue_t *queue);
+
+// How many messages wait, about: others are sending and receiving.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_queue_count(const shm_queue_t *queue,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_dtype(const shm_queue_t *queue);
+
+// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_name(const shm_queue_t *queue);
+
+// How much there is in the queue, and how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_queue_stat(const shm_queue_t *queue,
+                   struct shm_queue_stat_t *out);
+
+// Take a queue's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_queue_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
+void shm_queue_close(shm_queue_t *queue);
 
 // A short text for a code that a function returned.
 //
@@ -1799,6 +2445,186 @@ int shm_array_snapshot(const shm_array_t *array,
                        int64_t timeout_ns,
                        uint32_t flags,
                        uint64_t *out_generation);
+
+// Create a topic, and open it for publishing and subscribing.
+//
+// It keeps `capacity` messages of at most `message_bytes` bytes each. With a `dtype` (numpy's, or NULL) every message is
+// one or more elements of it. `flags` is 0 or SHM_TOPIC_KEEP. As many can subscribe at a time as `options` has slots
+// (256). With SHM_OBJECT_OR_OPEN in `options` a topic of the same make that exists is opened.
+//
+// Returns:
+//   0           `*out` is the topic.
+//   EEXIST      the name is taken; with SHM_OBJECT_OR_OPEN: by a topic of another make.
+//   EINVAL      a bad name, figure or flag, or NULL for `out`.
+//   ENOSPC, ENOMEM, ENOENT, EACCES: as in shm_array_create().
+//   SHM_ARRAY_ERR_DTYPE   the dtype is not understood. SHM_ARRAY_ERR_FORMAT: the name is something else's.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_topic_create(const char *name,
+                     uint64_t capacity,
+                     uint64_t message_bytes,
+                     const char *dtype,
+                     uint32_t flags,
+                     const struct shm_object_options_t *options,
+                     shm_topic_t **out);
+
+// Open a topic that exists.
+//
+// `flags` is SHM_OBJECT_WRITE to publish and subscribe, or SHM_OBJECT_READ to look.
+//
+// Returns:
+//   0        `*out` is the topic.
+//   ENOENT   there is none of that name. EACCES, EMFILE: as in shm_array_open().
+//   EINVAL   a bad name or flag, or NULL.
+//   SHM_ARRAY_ERR_FORMAT  it is something else. _CORRUPT, _VERSION: it cannot be used, and why.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_topic_open(const char *name,
+                   uint32_t flags,
+                   shm_topic_t **out);
+
+// Open a topic only if its messages are of this dtype; NULL: of any bytes.
+//
+// Returns:
+//   SHM_ARRAY_ERR_DTYPE  they are not.
+//   and what shm_topic_open() returns.
+//
+// Since 0.1.
+int shm_topic_open_typed(const char *name,
+                         const char *dtype,
+                         uint32_t flags,
+                         shm_topic_t **out);
+
+// Open the topic that a descriptor stands for, from shm_topic_fd() in another process.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_OBJECT_WRITE was asked for.
+//   and what shm_topic_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_topic_open_fd(int fd,
+                      uint32_t flags,
+                      shm_topic_t **out);
+
+// A descriptor of the topic, for another process.
+//
+// Returns:
+//   EMFILE  too many descriptors. EINVAL: `topic` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_topic_fd(const shm_topic_t *topic,
+                 int *out_fd);
+
+// Let every subscriber have a copy of `len` bytes.
+//
+// Does not wait for subscribers, unless the topic was created with SHM_TOPIC_KEEP and the slowest is `capacity` messages
+// behind. A dead subscriber is dropped. A publisher that dies has published a whole message or none.
+//
+// Returns:
+//   0           it is published.
+//   EAGAIN      it would have to wait, and the timeout was 0. ETIMEDOUT: there was no room all the time.
+//   EPIPE       the topic is finished.
+//   EMSGSIZE    longer than the topic was created for.
+//   EACCES      opened with SHM_OBJECT_READ.
+//   EUSERS      more processes use this topic than it has slots.
+//   EINVAL      NULL.
+//   SHM_ARRAY_ERR_DTYPE  no whole number of elements of the topic's dtype.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; several publishers take turns.
+// Fork:      a child may publish through its parent's handle; it has no subscription of its parent's.
+// Since 0.1.
+int shm_topic_publish(const shm_topic_t *topic,
+                      const void *data,
+                      size_t len,
+                      int64_t timeout_ns);
+
+// Subscribe through this handle, from the next message on. A handle subscribes once; it ends when that is closed.
+//
+// Returns:
+//   0           what is published from now on will be received.
+//   EUSERS      all places for subscribers are taken by the living.
+//   EBUSY       the handle is a subscriber already.
+//   EAGAIN, ETIMEDOUT  somebody was publishing all the time.
+//   EACCES      opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_topic_subscribe(const shm_topic_t *topic,
+                        int64_t timeout_ns);
+
+// Receive a copy of the next message into `data`, which has room for `room` bytes.
+//
+// Returns:
+//   0           `*out_len` bytes were received. `*out_lost` (which may be NULL) says how many messages before it this
+//               subscriber was too slow for, and has lost.
+//   EAGAIN      nothing new, and the timeout was 0. ETIMEDOUT: there has been nothing all the time.
+//   ENODATA     the topic is finished, and this subscriber has everything.
+//   EMSGSIZE    the next message is longer than `room`: it was left there.
+//   EPERM       this handle does not subscribe.
+//   EINVAL      NULL.
+//
+// Ownership: borrows `data`.
+// Threads:   any thread may call; each message goes to one of them.
+// Since 0.1.
+int shm_topic_receive(const shm_topic_t *topic,
+                      void *data,
+                      size_t room,
+                      int64_t timeout_ns,
+                      size_t *out_len,
+                      uint64_t *out_lost);
+
+// Say that no message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_topic_finish(const shm_topic_t *topic);
+
+// How many messages wait for this handle's subscriber, those included that it will have lost; 0 if it is none.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_topic_count(const shm_topic_t *topic,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_topic_dtype(const shm_topic_t *topic);
+
+// The name, as shm_topic_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_topic_name(const shm_topic_t *topic);
+
+// How much was published, who subscribes, how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_topic_stat(const shm_topic_t *topic,
+                   struct shm_topic_stat_t *out);
+
+// Take a topic's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_topic_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// A subscriber goes with its handle. Since 0.1.
+void shm_topic_close(shm_topic_t *topic);
 
 #ifdef __cplusplus
 }  // extern "C"

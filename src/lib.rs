@@ -20,6 +20,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod array;
+pub mod channel;
 pub mod error;
 pub mod ffi;
 mod os;
@@ -35,6 +36,9 @@ pub use array::snapshot::Snapshot;
 pub use array::stat::Stat;
 pub use array::view::View;
 pub use array::{Array, collect, list, unlink};
+pub use channel::pipe::Pipe;
+pub use channel::queue::Queue;
+pub use channel::topic::Topic;
 pub use error::{Code, Errno, Error, Result};
 pub use os::copy::Source;
 pub use os::map::{Advice, Spread};

@@ -3,14 +3,14 @@
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use crate::error::{Errno, Error, Result};
+use crate::error::{Code, Errno, Error, Result};
 use crate::os::time::boottime_ns;
 use crate::segment::attachment::Attachment;
 use crate::segment::examine::Contents;
 use crate::segment::format::origin;
 use crate::segment::{Access, lease};
 
-use super::Array;
+use super::{Array, Geometry};
 
 /// What tells an array from every other one on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,25 @@ impl Array {
     /// Say that one of those has arrived whom a lease was taken for. Where none is out, nothing happens.
     pub fn arrived(&self) -> Result<()> {
         self.with_lease_word(|word| lease::give_back(word, boottime_ns()))
+    }
+
+    /// Which part of the array this handle is on; `None`: all of it.
+    pub(crate) fn window(&self) -> Option<&Geometry> {
+        self.window.as_deref()
+    }
+
+    /// The part that another process's handle was on, if there is such a part.
+    pub(crate) fn through(mut self, window: Geometry) -> Result<Array> {
+        let capacity = match self.segment().contents() {
+            Contents::Shared(description) => description.header.capacity_bytes,
+            Contents::Ordinary(_) => self.view()?.nbytes,
+        };
+        if !window.lies_within(capacity, self.view()?.itemsize) {
+            let place = self.segment().place();
+            return Err(Error::new(Code::Corrupt, format!("a part of {place} that reaches outside of it was sent")));
+        }
+        self.window = Some(Box::new(window));
+        Ok(self)
     }
 
     /// Readers lease as well, where this process may write the file: nothing else of it changes.

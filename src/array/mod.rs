@@ -44,7 +44,9 @@ use hold::Hold;
 use options::{OpenFlags, Options};
 use placement::Placement;
 use stat::Stat;
-use view::{Geometry, Slice, View};
+use view::{Slice, View};
+
+pub(crate) use view::Geometry;
 
 /// One handle on an opened array. Handles made by [`Array::slice`] share its mapping, which lives as long as any.
 #[derive(Debug)]

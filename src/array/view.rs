@@ -94,7 +94,7 @@ impl Slice {
 
 /// Shape and strides over the elements of a segment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Geometry {
+pub(crate) struct Geometry {
     /// From the segment's first element, in bytes.
     pub offset: i64,
     pub ndim: usize,
@@ -143,6 +143,26 @@ impl Geometry {
         (0..self.ndim).map(|axis| (self.shape[axis], self.strides[axis]))
     }
 
+    /// Whether it, whoever made it up, reaches no byte outside of the `bytes` that the elements may take.
+    pub fn lies_within(&self, bytes: u64, itemsize: u64) -> bool {
+        if self.ndim > MAX_NDIM || !(0..=bytes as i128).contains(&i128::from(self.offset)) {
+            return false;
+        }
+        if self.shape().contains(&0) {
+            return true;
+        }
+        let (mut first, mut last, mut count) = (i128::from(self.offset), i128::from(self.offset), 1u64);
+        for (len, stride) in self.shape().iter().zip(&self.strides) {
+            let Some(reach) = i128::from(*len - 1).checked_mul(i128::from(*stride)) else { return false };
+            let (lowest, highest) = (first.checked_add(reach.min(0)), last.checked_add(reach.max(0)));
+            let (Some(lowest), Some(highest), Some(more)) = (lowest, highest, count.checked_mul(*len)) else {
+                return false;
+            };
+            (first, last, count) = (lowest, highest, more);
+        }
+        first >= 0 && last + i128::from(itemsize) <= i128::from(bytes) && count.checked_mul(itemsize.max(1)).is_some()
+    }
+
     fn shape(&self) -> &[u64] {
         &self.shape[..self.ndim]
     }
@@ -181,6 +201,26 @@ mod tests {
         let slice = Slice { start: given(start), stop: given(stop), step: given(step) };
         let (start, count, _) = slice.indices(0, len).unwrap();
         (start, count)
+    }
+
+    #[test]
+    fn a_made_up_geometry_is_refused_where_it_reaches_outside() {
+        let geometry = |offset: i64, shape: &[u64], strides: &[i64]| {
+            let mut made_up = Geometry { offset, ndim: shape.len(), shape: [0; MAX_NDIM], strides: [0; MAX_NDIM] };
+            made_up.shape[..shape.len()].copy_from_slice(shape);
+            made_up.strides[..shape.len()].copy_from_slice(strides);
+            made_up.lies_within(80, 8)
+        };
+        assert!(
+            geometry(0, &[10], &[8])
+                && geometry(72, &[10], &[-8])
+                && geometry(72, &[], &[])
+                && geometry(80, &[0], &[8])
+        );
+        assert!(geometry(0, &[2, 5], &[40, 8]) && geometry(0, &[1], &[i64::MAX]));
+        assert!(!geometry(0, &[11], &[8]) && !geometry(8, &[10], &[8]) && !geometry(64, &[10], &[-8]));
+        assert!(!geometry(-8, &[1], &[8]) && !geometry(80, &[1], &[8]) && !geometry(88, &[0], &[8]));
+        assert!(!geometry(0, &[u64::MAX, 2], &[0, 0]) && !geometry(0, &[u64::MAX; 3], &[i64::MAX; 3]));
     }
 
     #[test]

@@ -70,7 +70,8 @@ pub const SHM_ARRAY_MAX_NDIM: u32 = 64;
 /// A start, stop or step of a slice that is left out.
 pub const SHM_ARRAY_NONE: i64 = i64::MIN;
 
-fn open_flags(flags: u32) -> Result<OpenFlags> {
+/// How C asks for an array to be opened.
+pub(super) fn open_flags(flags: u32) -> Result<OpenFlags> {
     const ACCESS: u32 = SHM_ARRAY_READ | SHM_ARRAY_WRITE | SHM_ARRAY_COPY_ON_WRITE;
     refuse_unknown(flags, ACCESS | SHM_ARRAY_UNTRACKED | SHM_ARRAY_ADOPT | SHM_ARRAY_POPULATE | SHM_ARRAY_MLOCK)?;
     let access = match flags & ACCESS {

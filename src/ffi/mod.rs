@@ -9,14 +9,17 @@ pub mod handover;
 pub mod list;
 pub mod memory;
 pub mod object;
+pub mod pipe;
 pub mod publish;
+pub mod queue;
 pub mod records;
 pub mod report;
 pub mod semaphore;
 pub mod snapshot;
+pub mod topic;
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::array::Array;
@@ -121,6 +124,33 @@ unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
 unsafe fn numbers<'a, T>(first: *const T, len: usize) -> Option<&'a [T]> {
     // SAFETY: the caller's promise.
     (!first.is_null()).then(|| unsafe { std::slice::from_raw_parts(first, len) })
+}
+
+/// Bytes that C passed; NULL is as good as any pointer to none.
+///
+/// # Safety
+///
+/// NULL, or `len` bytes that live as long as the result.
+unsafe fn bytes<'a>(data: *const c_void, len: usize, what: &str) -> Result<&'a [u8]> {
+    match len {
+        0 => Ok(&[]),
+        // SAFETY: the caller's promise.
+        _ => unsafe { numbers(data.cast::<u8>(), len) }.ok_or_else(|| missing(what)),
+    }
+}
+
+/// A buffer that C passed; NULL is as good as any pointer to none.
+///
+/// # Safety
+///
+/// NULL, or `len` bytes that nobody else uses as long as the result lives.
+unsafe fn buffer<'a>(data: *mut c_void, len: usize, what: &str) -> Result<&'a mut [u8]> {
+    match (len, data.is_null()) {
+        (0, _) => Ok(&mut []),
+        (_, true) => Err(missing(what)),
+        // SAFETY: the caller's promise.
+        (_, false) => Ok(unsafe { std::slice::from_raw_parts_mut(data.cast::<u8>(), len) }),
+    }
 }
 
 /// Where a result goes.

@@ -36,6 +36,32 @@ impl Timeout {
     }
 }
 
+/// One patience for several waits in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    timeout: Timeout,
+    begun: Option<Instant>,
+}
+
+impl Clock {
+    /// Patience begins now.
+    pub fn new(timeout: Timeout) -> Clock {
+        let begun = matches!(timeout, Timeout::For(_)).then(Instant::now);
+        Clock { timeout, begun }
+    }
+
+    /// What is left of it.
+    pub fn left(self) -> Timeout {
+        match (self.timeout, self.begun) {
+            (Timeout::For(duration), Some(begun)) => match duration.saturating_sub(begun.elapsed()) {
+                Duration::ZERO => Timeout::Try,
+                left => Timeout::For(left),
+            },
+            (timeout, _) => timeout,
+        }
+    }
+}
+
 /// A moment on the monotonic clock, or never.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -60,6 +86,14 @@ impl Deadline {
 /// Nanoseconds since 1970 (CLOCK_REALTIME), for records that people read.
 pub fn realtime_ns() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64)
+}
+
+/// Milliseconds of the monotonic clock, to within a few: cheap enough to be asked for often.
+pub fn coarse_ms() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills one timespec, which outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 /// Nanoseconds since the machine was started, its sleep included (CLOCK_BOOTTIME): the same for all its processes.

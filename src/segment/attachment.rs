@@ -154,6 +154,13 @@ impl Attachment {
         self.claim()
     }
 
+    /// Who this process is, without becoming anybody.
+    pub fn known_identity(&self) -> Option<Identity> {
+        // SYNC: as in `identity`.
+        let is_known = self.claim.epoch.load(Ordering::Acquire) == process::epoch();
+        is_known.then(|| Identity(self.claim.identity.load(Ordering::Relaxed)))
+    }
+
     /// The slot of one's own.
     #[inline]
     pub fn own_slot(&self) -> Result<&Slot> {

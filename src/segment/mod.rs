@@ -239,6 +239,13 @@ impl Segment {
         Ok(unsafe { &*known })
     }
 
+    /// Who this process is to the others, if it has ever been anybody.
+    pub fn known_identity(&self) -> Option<attachment::Identity> {
+        let known = self.attachment.load(Ordering::Acquire);
+        // SAFETY: the pointer came from Arc::into_raw and is given back only in drop.
+        unsafe { known.as_ref() }.and_then(Attachment::known_identity)
+    }
+
     /// No OnceLock here: a fork while another thread initialises it would block the child for ever.
     #[cold]
     fn attach(&self) -> Result<&Attachment> {

@@ -76,6 +76,11 @@ impl Guard<'_> {
         self.inconsistent
     }
 
+    /// Hold the mutex from one call to another, until [`unlock`].
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+
     /// What the dead left has been mended.
     pub fn repaired(&mut self) {
         self.inconsistent = false;
@@ -89,10 +94,16 @@ impl Drop for Guard<'_> {
         if std::thread::panicking() {
             self.word.fetch_or(INCONSISTENT, SeqCst);
         }
-        // SYNC: pairs with the exchanges in `lock` and `lock_slowly`.
-        let before = self.word.fetch_and(INCONSISTENT, SeqCst);
-        if before & WAITERS != 0 {
-            futex::wake(self.word, Queue::Writers, 1);
-        }
+        unlock(self.word);
+    }
+}
+
+/// Give back what [`Guard::keep`] kept.
+#[inline]
+pub fn unlock(word: &AtomicU32) {
+    // SYNC: pairs with the exchanges in `lock` and `lock_slowly`.
+    let before = word.fetch_and(INCONSISTENT, SeqCst);
+    if before & WAITERS != 0 {
+        futex::wake(word, Queue::Writers, 1);
     }
 }

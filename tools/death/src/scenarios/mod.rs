@@ -6,6 +6,7 @@ use crate::subjects::library::Library;
 use crate::subjects::toy::{self, Toy};
 
 pub mod adopt;
+pub mod channels;
 pub mod condition;
 pub mod frames;
 pub mod life;
@@ -49,7 +50,7 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
     known.map(|(_, scenarios)| scenarios()).ok_or_else(|| format!("there is no subject '{subject}'; see: death list"))
 }
 
-/// What the library can play beyond what every subject can. Queues and pipes will come here.
+/// What the library can play beyond what every subject can.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
     repertoire.crowds.push(Box::new(snapshot::Snapshots));
@@ -65,6 +66,8 @@ fn library() -> Repertoire {
     repertoire.operations.push(Box::new(adopt::Adopt));
     repertoire.crowds.extend(objects::crowds());
     repertoire.operations.extend(objects::operations());
+    repertoire.crowds.extend(channels::crowds());
+    repertoire.operations.extend(channels::operations());
     repertoire
 }
 

@@ -1,0 +1,521 @@
+//! One to many: every subscriber gets every message from where it joined.
+//!
+//! Message number n lies in block n modulo their number; publishers take turns by a small robust mutex. Each subscriber
+//! has an entry in a table: who it is, and which message it reads next. What happens when a slow one is a whole round
+//! behind is chosen at creation: the publisher waits for it ([`Form::keep`]), or overwrites, and the subscriber is told how
+//! many messages it lost.
+//!
+//! | word | holds | changed by |
+//! |---|---|---|
+//! | `publishing` | the mutex of publishers | who publishes, subscribes |
+//! | `published` | messages published; bit 63: finished | the publisher, by one exchange; who finishes sets the bit |
+//! | `limit` | the number up to which nothing is overwritten that somebody needs | the publisher |
+//! | a block's `holder` | number of its message plus one; 0: being overwritten | the publisher, before and after the bytes |
+//! | an entry's `owner` | identity of the subscriber; 0: free | who subscribes, unsubscribes, or finds it dead |
+//! | an entry's `position` | the number that it reads next | the subscriber, by one exchange for each message |
+//!
+//! | killed | leaves | what others find |
+//! |---|---|---|
+//! | a publisher before the exchange | a block that is 0 or of the next number, a mutex with a dead owner | nothing was published; the next publisher overwrites the same block |
+//! | after it | a mutex with a dead owner | the message |
+//! | a subscriber before its exchange | an entry of a dead owner | the publisher drops it when it would have to wait for it |
+//! | who subscribes before it stores `owner` | a free entry | a free entry |
+//!
+//! Where messages are overwritten a reader copies, word by word, and then looks at the block's number again: if that has
+//! changed, what it copied is torn, and lost (a seqlock).
+
+use std::ffi::CStr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+
+use super::blocks::{self, Blocks};
+use super::post::Post;
+use super::queue::{MAX_CAPACITY, MAX_MESSAGE};
+use super::turn;
+use super::typed::Typed;
+use crate::error::{Code, Errno, Error, Result};
+use crate::os::process;
+use crate::os::time::Timeout;
+use crate::segment::Access;
+use crate::segment::attachment::{Attachment, Identity};
+use crate::segment::format::{DEFAULT_SLOTS, kind};
+use crate::segment::object::{Object, ObjectOptions, State};
+
+const KEEP: u32 = 1;
+const TYPED: u32 = 2;
+const FINISHED: u64 = 1 << 63;
+
+/// What is kept in shared memory beside subscribers and messages.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct TopicState {
+    // Written once, before anybody else sees the topic; read once, at opening.
+    capacity: AtomicU64,
+    message_bytes: AtomicU64,
+    flags: AtomicU32,
+    entries: AtomicU32,
+    reserved: [AtomicU64; 13],
+    // What publishers change.
+    publishing: AtomicU32,
+    reserved_32: AtomicU32,
+    published: AtomicU64,
+    limit: AtomicU64,
+    reserved_line: [AtomicU64; 13],
+    subscribers: Post,
+    publishers: Post,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl State for TopicState {
+    const KIND: u32 = kind::TOPIC;
+}
+
+/// One subscriber. A cache line.
+#[repr(C, align(64))]
+#[derive(Debug)]
+struct Entry {
+    owner: AtomicU32,
+    reserved_32: AtomicU32,
+    position: AtomicU64,
+    reserved: [AtomicU64; 6],
+}
+
+/// What a topic is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Form<'a> {
+    /// Messages that a subscriber can be behind.
+    pub capacity: u64,
+    /// The longest message, in bytes.
+    pub message_bytes: u64,
+    /// Every message is one or more elements of this dtype.
+    pub dtype: Option<&'a str>,
+    /// Nothing is overwritten that a living subscriber has not read: the publisher waits.
+    pub keep: bool,
+}
+
+/// What is known of a message whose bytes were copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Bytes.
+    pub len: usize,
+    /// Messages before it that this subscriber has lost.
+    pub lost: u64,
+}
+
+/// A moment in the life of a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicStat {
+    /// Messages published since the beginning.
+    pub published: u64,
+    /// Subscribers; those of the dead are among them until somebody needs their place, or has to wait for them.
+    pub subscribers: u32,
+    /// How many messages the slowest of them has not read.
+    pub behind: u64,
+    /// No message is published any more.
+    pub finished: bool,
+    /// Nothing is overwritten.
+    pub keep: bool,
+}
+
+/// One handle on an opened topic; at most one subscriber.
+#[derive(Debug)]
+pub struct Topic {
+    object: Object<TopicState>,
+    blocks: Blocks,
+    entries: NonNull<Entry>,
+    entry_count: usize,
+    typed: Typed,
+    keep: bool,
+    /// Index of this handle's entry plus one, above it the epoch of the process that it subscribed in.
+    subscribed: AtomicU64,
+}
+
+// SAFETY: the pointer leads into the object's mapping, to atomics.
+unsafe impl Send for Topic {}
+// SAFETY: as above.
+unsafe impl Sync for Topic {}
+
+/// Lost races, with the publisher or another thread, before a look at the clock.
+const ATTEMPTS: u32 = 64;
+const INDEX: u64 = 0xFFFF_FFFF;
+
+impl Topic {
+    /// Make a topic.
+    pub fn create(name: Option<&str>, form: &Form, options: &ObjectOptions) -> Result<Topic> {
+        let typed = Typed::parse(form.dtype)?;
+        check(form, typed.itemsize())?;
+        let too_large = || Error::invalid("the topic would have more than 2^63 bytes: ask for less");
+        let bytes = blocks::stride(form.message_bytes).and_then(|stride| stride.checked_mul(form.capacity));
+        let entries = if options.slots == 0 { DEFAULT_SLOTS } else { options.slots };
+        let room = typed.room(entries as usize * size_of::<Entry>(), bytes.ok_or_else(too_large)?);
+        let prepare = |new: &Object<TopicState>| {
+            let state = new.state();
+            state.capacity.store(form.capacity, Relaxed);
+            state.message_bytes.store(form.message_bytes, Relaxed);
+            state.entries.store(entries, Relaxed);
+            state.limit.store(form.capacity, Relaxed);
+            let flags = if form.keep { KEEP } else { 0 } | if typed.is_any() { 0 } else { TYPED };
+            state.flags.store(flags, Relaxed);
+            Ok(())
+        };
+        let (object, is_new) = Object::create(name, &room, options, prepare)?;
+        let topic = Topic::over(object)?;
+        let has = (topic.capacity(), topic.message_bytes(), topic.keep);
+        if is_new || has == (form.capacity, form.message_bytes, form.keep) && topic.typed == typed {
+            return Ok(topic);
+        }
+        Err(Error::os(
+            Errno::EEXIST,
+            format!(
+                "{} exists with {} messages of {} bytes of {} ({}), not {} of {} bytes of {typed} ({}): open it as it is, or \
+                 unlink it",
+                topic.object.segment().place(),
+                has.0,
+                has.1,
+                topic.typed,
+                habit(has.2),
+                form.capacity,
+                form.message_bytes,
+                habit(form.keep)
+            ),
+        ))
+    }
+
+    /// Open a topic that exists.
+    pub fn open(name: &str, access: Access) -> Result<Topic> {
+        Topic::over(Object::open(name, access)?)
+    }
+
+    /// Open the topic that a descriptor stands for; the caller keeps the descriptor.
+    pub fn open_fd(fd: BorrowedFd<'_>, access: Access) -> Result<Topic> {
+        Topic::over(Object::open_fd(fd, access)?)
+    }
+
+    fn over(object: Object<TopicState>) -> Result<Topic> {
+        let state = object.state();
+        let (capacity, message_bytes) = (state.capacity.load(Relaxed), state.message_bytes.load(Relaxed));
+        let (entries, flags) = (state.entries.load(Relaxed) as usize, state.flags.load(Relaxed));
+        let form = Form { capacity, message_bytes, dtype: None, keep: flags & KEEP != 0 };
+        let corrupt =
+            |what: &str| Error::new(Code::Corrupt, format!("{} is a damaged topic: {what}", object.segment().place()));
+        check(&form, 1).map_err(|error| corrupt(error.detail()))?;
+        let ((table, table_len), (data, data_len)) = (object.extra(), object.data());
+        let needed = blocks::stride(message_bytes).and_then(|stride| stride.checked_mul(capacity));
+        if needed.is_none_or(|needed| needed > data_len) || !(data.as_ptr() as usize).is_multiple_of(64) {
+            return Err(corrupt("its messages do not fit into it"));
+        }
+        if entries.checked_mul(size_of::<Entry>()).is_none_or(|len| len > table_len) {
+            return Err(corrupt("its subscribers do not fit into it"));
+        }
+        let typed = Typed::parse((flags & TYPED != 0).then_some(object.description().dtype.as_str()))?;
+        // SAFETY: the length was checked just now; the object keeps the mapping for as long as the topic lives.
+        let blocks = unsafe { Blocks::new(data, capacity as usize, message_bytes as usize) };
+        let (entry_count, subscribed) = (entries, AtomicU64::new(0));
+        Ok(Topic { object, blocks, entries: table.cast(), entry_count, typed, keep: form.keep, subscribed })
+    }
+
+    /// Refuse the topic unless its messages are of this dtype; `None`: of any bytes.
+    pub fn require_dtype(&self, dtype: Option<&str>) -> Result<()> {
+        self.typed.require_same(dtype, self.object.segment().place())
+    }
+
+    fn entry(&self, index: usize) -> Option<&Entry> {
+        // SAFETY: within the table (`over`), aligned as what lies behind a state is, and made of atomics only.
+        (index < self.entry_count).then(|| unsafe { self.entries.add(index).as_ref() })
+    }
+
+    fn each_entry(&self) -> impl Iterator<Item = (usize, &Entry, Identity)> {
+        (0..self.entry_count).filter_map(|index| {
+            let entry = self.entry(index)?;
+            // SYNC: pairs with the store in `subscribe`: who sees the owner sees where it began.
+            Some((index, entry, Identity::from_word(entry.owner.load(SeqCst))?))
+        })
+    }
+
+    fn block(&self, number: u64) -> usize {
+        (number % self.blocks.count() as u64) as usize
+    }
+
+    /// Let every subscriber have a copy of these bytes. Where nothing is overwritten this waits for the slowest.
+    pub fn publish(&self, bytes: &[u8], timeout: Timeout) -> Result<()> {
+        self.object.require_writable()?;
+        if bytes.len() > self.blocks.room() {
+            let (len, room) = (bytes.len(), self.blocks.room());
+            let words = format!("a message of {len} bytes; this topic was created for at most {room}");
+            return Err(Error::os(Errno::EMSGSIZE, words));
+        }
+        if !self.typed.is_whole(bytes.len()) {
+            return Err(self.typed.not_whole(bytes.len()));
+        }
+        let (state, attachment) = (self.object.state(), self.object.attachment()?);
+        let attempt = || self.try_publish(bytes, attachment);
+        let done = state.publishers.wait(timeout, attempt, || self.drop_dead(attachment).map(drop))?;
+        done.ok_or_else(|| {
+            let behind = self.stat().behind;
+            expired(
+                timeout,
+                format!("the slowest subscriber is {behind} messages behind, or somebody else is publishing"),
+            )
+        })
+    }
+
+    fn try_publish(&self, bytes: &[u8], attachment: &Attachment) -> Result<Option<()>> {
+        let state = self.object.state();
+        let Some(guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
+        let number = state.published.load(Relaxed);
+        if number & FINISHED != 0 {
+            return Err(finished());
+        }
+        if self.keep && number >= state.limit.load(Relaxed) {
+            let slowest = self.each_entry().map(|(_, entry, _)| entry.position.load(SeqCst)).min();
+            // Never beyond the present: a position is what another process says of itself.
+            let limit = slowest.unwrap_or(number).min(number).saturating_add(self.capacity());
+            state.limit.store(limit, Relaxed);
+            if number >= limit {
+                return Ok(None);
+            }
+        }
+        let block = self.block(number);
+        let header = self.blocks.header(block);
+        header.holder.store(0, Relaxed);
+        // SYNC: pairs with the fence in `copy`: who sees any of the new bytes sees that the old number is gone.
+        fence(Release);
+        self.blocks.write_racing(block, bytes);
+        header.len.store(bytes.len() as u64, Relaxed);
+        // SYNC: pairs with the Acquire in `copy`.
+        header.holder.store(number + 1, Release);
+        // SYNC: pairs with the Acquire in `try_receive`.
+        let done = state.published.compare_exchange(number, number + 1, SeqCst, Relaxed);
+        drop(guard);
+        done.map_err(|_| finished())?;
+        state.subscribers.ring();
+        Ok(Some(()))
+    }
+
+    /// Take the entries of dead subscribers away; says how many.
+    fn drop_dead(&self, attachment: &Attachment) -> Result<u32> {
+        let mut dropped = 0;
+        for (_, entry, owner) in self.each_entry() {
+            if !attachment.is_alive_or_self(owner)? {
+                let gone = entry.owner.compare_exchange(owner.bits(), 0, SeqCst, Relaxed).is_ok();
+                dropped += u32::from(gone);
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Subscribe through this handle, from the next message on.
+    pub fn subscribe(&self, timeout: Timeout) -> Result<()> {
+        self.object.require_writable()?;
+        let (state, attachment) = (self.object.state(), self.object.attachment()?);
+        let me = attachment.identity()?;
+        if self.own_entry().is_some() {
+            return Err(Error::os(Errno::EBUSY, "this handle is a subscriber already: open another one"));
+        }
+        let attempt = || {
+            let Some(_guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
+            let is_free = |index: &usize| self.entry(*index).is_some_and(|entry| entry.owner.load(SeqCst) == 0);
+            let mut free = (0..self.entry_count).find(is_free);
+            if free.is_none() && self.drop_dead(attachment)? > 0 {
+                free = (0..self.entry_count).find(is_free);
+            }
+            let Some((index, entry)) = free.and_then(|index| Some((index, self.entry(index)?))) else {
+                let words = format!("the topic has {} subscribers, and was created for no more", self.entry_count);
+                return Err(Error::os(Errno::EUSERS, words));
+            };
+            entry.position.store(state.published.load(Relaxed) & !FINISHED, Relaxed);
+            entry.owner.store(me.bits(), SeqCst);
+            self.subscribed.store(process::epoch() << 32 | (index as u64 + 1), Release);
+            Ok(Some(()))
+        };
+        let done = state.publishers.wait(timeout, attempt, || Ok(()))?;
+        done.ok_or_else(|| expired(timeout, "somebody is publishing all the time".into()))
+    }
+
+    /// This handle's entry, unless it is a parent process's.
+    fn own_entry(&self) -> Option<&Entry> {
+        let subscribed = self.subscribed.load(Acquire);
+        let is_ours = subscribed >> 32 == process::epoch() & INDEX;
+        (is_ours && subscribed & INDEX != 0).then(|| self.entry((subscribed & INDEX) as usize - 1)).flatten()
+    }
+
+    /// Copy the next message into `buffer`. Where it is too long it stays: EMSGSIZE.
+    pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Heard> {
+        let entry = self.own_entry().ok_or_else(|| {
+            Error::os(
+                Errno::EPERM,
+                "this handle is no subscriber: call shm_topic_subscribe() first; a child made by fork is none",
+            )
+        })?;
+        let state = self.object.state();
+        let heard = state.subscribers.wait(timeout, || self.try_receive(entry, buffer), || Ok(()))?;
+        heard.ok_or_else(|| expired(timeout, "nothing new was published".into()))
+    }
+
+    fn try_receive(&self, entry: &Entry, buffer: &mut [u8]) -> Result<Option<Heard>> {
+        let state = self.object.state();
+        for _ in 0..ATTEMPTS {
+            let begin = entry.position.load(Acquire);
+            let published = state.published.load(Acquire);
+            let end = published & !FINISHED;
+            if begin >= end {
+                return if published & FINISHED == 0 { Ok(None) } else { Err(at_end()) };
+            }
+            // What has been overwritten for certain; of the rest, blocks tell.
+            let mut number = begin.max(end.saturating_sub(self.capacity()));
+            let mut copied = self.copy(number, buffer)?;
+            while copied.is_none() && number + 1 < end {
+                number += 1;
+                copied = self.copy(number, buffer)?;
+            }
+            // An exchange: another thread may read through the same handle.
+            if let Some(len) = copied
+                && entry.position.compare_exchange(begin, number + 1, SeqCst, Relaxed).is_ok()
+            {
+                if self.keep {
+                    state.publishers.ring();
+                }
+                return Ok(Some(Heard { len, lost: number - begin }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Copy one message; `None` where it has been overwritten, or is just being.
+    fn copy(&self, number: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+        let block = self.block(number);
+        let holder = &self.blocks.header(block).holder;
+        // SYNC: pairs with the second store in `try_publish`.
+        if holder.load(Acquire) != number + 1 {
+            return Ok(None);
+        }
+        let len = self.blocks.len(block);
+        let fits = len.min(buffer.len());
+        self.blocks.read_racing(block, &mut buffer[..fits]);
+        // SYNC: pairs with the fence in `try_publish`: if a byte is newer, so is the number.
+        fence(Acquire);
+        if holder.load(Relaxed) != number + 1 {
+            return Ok(None);
+        }
+        if len > buffer.len() {
+            let room = buffer.len();
+            return Err(Error::os(
+                Errno::EMSGSIZE,
+                format!(
+                    "the next message has {len} bytes, and the buffer has room for {room}: the message was left there"
+                ),
+            ));
+        }
+        Ok(Some(len))
+    }
+
+    /// No message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
+    pub fn finish(&self) -> Result<()> {
+        self.object.require_writable()?;
+        let state = self.object.state();
+        state.published.fetch_or(FINISHED, SeqCst);
+        state.subscribers.ring();
+        state.publishers.ring();
+        Ok(())
+    }
+
+    /// Messages that a subscriber can be behind.
+    pub fn capacity(&self) -> u64 {
+        self.blocks.count() as u64
+    }
+
+    /// The longest message.
+    pub fn message_bytes(&self) -> u64 {
+        self.blocks.room() as u64
+    }
+
+    /// numpy's text for the type of the messages; empty where they are any bytes.
+    pub fn dtype(&self) -> &CStr {
+        self.typed.text()
+    }
+
+    /// Bytes of one element of the messages' type; 1 where they are any bytes.
+    pub fn itemsize(&self) -> u64 {
+        self.typed.itemsize()
+    }
+
+    /// Messages that wait for this subscriber, those that it will have lost among them.
+    pub fn count(&self) -> u64 {
+        let published = self.object.state().published.load(Relaxed) & !FINISHED;
+        self.own_entry().map_or(0, |entry| published.saturating_sub(entry.position.load(Relaxed)))
+    }
+
+    /// The moment, for people and monitors.
+    pub fn stat(&self) -> TopicStat {
+        let word = self.object.state().published.load(Relaxed);
+        let published = word & !FINISHED;
+        let positions = self.each_entry().map(|(_, entry, _)| entry.position.load(Relaxed));
+        let (subscribers, slowest) =
+            positions.fold((0, published), |(count, least), next| (count + 1, least.min(next)));
+        TopicStat {
+            published,
+            subscribers,
+            behind: published - slowest,
+            finished: word & FINISHED != 0,
+            keep: self.keep,
+        }
+    }
+
+    /// The segment and its name.
+    pub(crate) fn object(&self) -> &Object<TopicState> {
+        &self.object
+    }
+
+    /// As `open` takes it; empty for anonymous memory.
+    pub fn name(&self) -> &CStr {
+        self.object.name()
+    }
+
+    /// A descriptor for another process.
+    pub fn fd(&self) -> Result<OwnedFd> {
+        self.object.fd()
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        let (Some(entry), Some(me)) = (self.own_entry(), self.object.segment().known_identity()) else { return };
+        let _ = entry.owner.compare_exchange(me.bits(), 0, AcqRel, Relaxed);
+        self.object.state().publishers.ring();
+    }
+}
+
+fn habit(keep: bool) -> &'static str {
+    if keep { "slow subscribers slow the publisher" } else { "slow subscribers lose messages" }
+}
+
+fn check(form: &Form, itemsize: u64) -> Result<()> {
+    let Form { capacity, message_bytes, .. } = *form;
+    let wrong = if !(1..=MAX_CAPACITY).contains(&capacity) {
+        format!("a topic of {capacity} messages: from 1 to {MAX_CAPACITY} are possible")
+    } else if !(1..=MAX_MESSAGE).contains(&message_bytes) {
+        format!("messages of {message_bytes} bytes: from 1 to {MAX_MESSAGE} are possible")
+    } else if itemsize > message_bytes {
+        format!("messages of at most {message_bytes} bytes cannot hold an element of {itemsize} bytes")
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(wrong))
+}
+
+#[cold]
+fn finished() -> Error {
+    Error::os(Errno::EPIPE, "the topic is finished: nothing is published any more")
+}
+
+#[cold]
+fn at_end() -> Error {
+    Error::os(Errno::ENODATA, "the topic is finished, and this subscriber has all its messages")
+}
+
+#[cold]
+fn expired(timeout: Timeout, words: String) -> Error {
+    Error::os(if timeout == Timeout::Try { Errno::EAGAIN } else { Errno::ETIMEDOUT }, words)
+}
