@@ -163,7 +163,7 @@ impl Array {
     /// The layout as it was at opening, and the one length that may have changed since: a resize changes no stride, since
     /// the growing axis is the slowest.
     #[inline]
-    fn growing(&self) -> Result<(&Layout, Option<(usize, u64)>)> {
+    pub(super) fn growing(&self) -> Result<(&Layout, Option<(usize, u64)>)> {
         if let Some(layout) = &self.opened.ordinary {
             return Ok((layout, None));
         }

@@ -28,6 +28,7 @@ use crate::segment::Access;
 use crate::segment::attachment::Identity;
 use crate::segment::control::Control;
 use crate::segment::directory::Watch;
+use crate::segment::format::Layout;
 use crate::sync::patience::{Expired, Patience};
 use crate::sync::rwlock::{self, Acquired, INCONSISTENT, Mode};
 
@@ -125,12 +126,25 @@ impl Array {
         Ok(Snapshot { found, generation: self.generation()? })
     }
 
+    /// As `geometry`, without the checksum of a layout that was examined at opening: it takes longer than to copy a page.
+    fn geometry_now(&self) -> Result<Geometry> {
+        if let Some(window) = self.window {
+            return Ok(window);
+        }
+        let (layout, now) = self.growing()?;
+        let Layout { mut shape, strides, .. } = *layout;
+        if let Some((axis, length)) = now {
+            shape[axis] = length;
+        }
+        Ok(Geometry { offset: 0, ndim: layout.ndim as usize, shape, strides })
+    }
+
     /// Copy rows without gaps; false where the copy was given up, because it is not `worth_it` any more.
     fn copy_rows(&self, rows: Range<u64>, room: &mut Room, worth_it: impl Fn() -> bool) -> Result<bool> {
         let segment = self.segment();
         let description = segment.description()?;
         let itemsize = self.opened.dtype.itemsize();
-        let geometry = self.geometry()?.rows(rows)?;
+        let geometry = self.geometry_now()?.rows(rows)?;
         let runs = Runs::of(&geometry, itemsize, description.layout.fortran == 1);
         let needed = geometry.count() * itemsize;
         if needed > room.len() as u64 {
