@@ -16,6 +16,6 @@ fn kills_stops_and_errors() {
     must_pass("soak --seconds 3");
     must_pass("syscalls create open close unlink collect resize adopt lock");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
-    must_pass("steps frames/write frames/cancel frames/read --every 997");
+    must_pass("steps frames/write frames/cancel frames/read --every 499");
     must_pass("steps lock/contended lock/behind-reader resize --every 997");
 }
