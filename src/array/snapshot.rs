@@ -53,8 +53,8 @@ pub struct Snapshot {
 }
 
 impl Array {
-    /// Copy rows (indices of the first axis) as they are at one moment, without holding any writer up. They come without
-    /// gaps, in the array's order, C or Fortran. EAGAIN where writers leave no time for it.
+    /// Copy rows (indices of the first axis) as they are at one moment, without holding any writer up. They come
+    /// without gaps, in the array's order, C or Fortran. EAGAIN where writers leave no time for it.
     pub fn snapshot(&self, rows: Range<u64>, room: &mut Room, timeout: Timeout, may_lock: bool) -> Result<Snapshot> {
         let segment = self.segment();
         segment.description()?;
@@ -84,8 +84,8 @@ impl Array {
                 before.is_quiet() || before.is_abandoned(control, watch.get_or_insert_with(|| Watch::new(segment)));
             if may_copy {
                 let is_whole = self.copy_rows(rows.clone(), room, || State::of(control).begun == before.begun)?;
-                // SYNC: pairs with the Release fence of who begins a write: had the copy seen any of its stores, `begun`
-                // would now be seen as well.
+                // SYNC: pairs with the Release fence of who begins a write: had the copy seen any of its stores,
+                // `begun` would now be seen as well.
                 fence(Acquire);
                 let after = State::of(control);
                 if is_whole && before.still_holds(after) {
@@ -103,7 +103,8 @@ impl Array {
             }
             patience.check().map_err(too_late)?;
             if !may_copy {
-                // Any change of the lock ends the nap at once, if it comes with a wake; a writer of a range changes nothing.
+                // Any change of the lock ends the nap at once, if it comes with a wake; a writer of a range changes
+                // nothing.
                 patience.sleep_at_most(&control.words().lock, before.lock, Queue::Readers, NAP).map_err(too_late)?;
             }
         }
@@ -126,7 +127,8 @@ impl Array {
         Ok(Snapshot { found, generation: self.generation()? })
     }
 
-    /// As `geometry`, without the checksum of a layout that was examined at opening: it takes longer than to copy a page.
+    /// As `geometry`, without the checksum of a layout that was examined at opening: it takes longer than to copy a
+    /// page.
     fn geometry_now(&self) -> Result<Geometry> {
         if let Some(window) = self.window {
             return Ok(window);
@@ -187,8 +189,8 @@ impl State {
     fn of(control: &Control) -> State {
         let words = control.words();
         let lock = words.lock.load(Acquire);
-        // SYNC: pairs with the Release of who ends a write: its stores are seen. First `ended`, then `begun`: the other way
-        // round, a whole write might pass between the two and make them look equal.
+        // SYNC: pairs with the Release of who ends a write: its stores are seen. First `ended`, then `begun`: the other
+        // way round, a whole write might pass between the two and make them look equal.
         let ended = words.ended.load(Acquire);
         let begun = words.begun.load(Acquire);
         State { lock, ended, begun }
@@ -207,8 +209,8 @@ impl State {
         }
     }
 
-    /// Whether nobody can have written between this moment and a later one. Where something has been left behind, it must
-    /// still lie there untouched; where all was quiet, others may have come to read.
+    /// Whether nobody can have written between this moment and a later one. Where something has been left behind, it
+    /// must still lie there untouched; where all was quiet, others may have come to read.
     fn still_holds(self, after: State) -> bool {
         self.begun == after.begun && (self.is_quiet() || self == after)
     }
