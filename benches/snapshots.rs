@@ -1,4 +1,5 @@
-//! What it costs to have one moment of an array, beside what a program would do without: `cargo bench --bench snapshots`.
+//! What it costs to have one moment of an array, beside what a program would do without: `cargo bench --bench
+//! snapshots`.
 //!
 //! A and B are measured in turns, and medians are printed with their ratio: this machine's other work hits both alike.
 

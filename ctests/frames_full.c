@@ -1,4 +1,4 @@
-/* frames_full.c - pins + 2 buffers are enough for a writer; with fewer it is told, and no reader loses what it pinned. */
+/* frames_full.c - pins + 2 buffers are enough for a writer; with fewer it is told, and no pin is ever lost. */
 #include "frames_given.h"
 
 int main(void)

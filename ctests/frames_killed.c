@@ -1,4 +1,4 @@
-/* frames_killed.c - what a killed writer was filling was never visible, and it and a dead reader's pins are used again. */
+/* frames_killed.c - what a killed writer was filling was never visible; its buffer and the pins of the dead are free. */
 #include "frames_given.h"
 
 int main(void)

@@ -59,7 +59,7 @@ int main(void)
     void (*const roles[])(void) = {write_all_the_time, write_all_the_time, read_all_the_time, read_all_the_time,
                                    copy_all_the_time};
     pid_t children[5];
-    shm_frames_t *frames = new_frames(unique_name(name, sizeof name), LENGTH, 6); /* two pins, two writers, the latest, one */
+    shm_frames_t *frames = new_frames(unique_name(name, sizeof name), LENGTH, 6); /* at most five are taken */
     published(frames, 1);
     end = time(NULL) + 3;
     for (int i = 0; i < 5; i++) {

@@ -1,4 +1,4 @@
-/* snapshot_writer.c - a snapshot waits for a writer as long as it is told, takes the lock if it may, and blocks nobody. */
+/* snapshot_writer.c - a snapshot waits for a writer as long as it is told, and takes the lock if it may. */
 #include "given.h"
 #include <time.h>
 
@@ -51,7 +51,8 @@ int main(void)
             _exit(0);
         }
         hear(ready);
-        OK(shm_array_snapshot(round ? other : reader, 0, 1000, copy, sizeof copy, FOREVER, round ? may_lock : 0, &generation));
+        const shm_array_t *waiting = round ? other : reader;
+        OK(shm_array_snapshot(waiting, 0, 1000, copy, sizeof copy, FOREVER, round ? may_lock : 0, &generation));
         CHECK(copy[0] == round + 5 && copy[999] == round + 5 && generation == (uint64_t)round + 3);
         CHECK(end_of(writer) == 0);
         close(ready[0]), close(ready[1]);

@@ -992,16 +992,17 @@ int shm_array_funlink(const shm_array_t *array);
 
 // Load one element.
 //
-// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's byte
-// order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative ones count
-// from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their sizeof, which
-// must be the element's: so one function serves all types, from any language, and a value of the wrong size is an error.
-// All are sequentially consistent, among all processes. They are no writes to the lock: generations and snapshots do not
-// know of them.
+// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's
+// byte order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative
+// ones count from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their
+// sizeof, which must be the element's: so one function serves all types, from any language, and a value of the wrong
+// size is an error. All are sequentially consistent, among all processes. They are no writes to the lock: generations
+// and snapshots do not know of them.
 //
 // Returns:
 //   0           `*out` is the element's value.
-//   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy file).
+//   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy
+//               file).
 //   EINVAL      no such index, `size` is not the element's, or NULL.
 //
 // Ownership: borrows. The array may be open for reading.
@@ -1037,8 +1038,8 @@ int shm_array_atomic_exchange(const shm_array_t *array,
 
 // Replace one element if it has exactly the bits of `*expected`.
 //
-// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared, so
-// that a NaN is equal to itself, and 0.0 is not -0.0.
+// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared,
+// so that a NaN is equal to itself, and 0.0 is not -0.0.
 //
 // Returns what shm_array_atomic_store() returns, and 0 whether it was replaced or not. Since 0.1.
 int shm_array_atomic_compare_exchange(const shm_array_t *array,
@@ -1399,13 +1400,13 @@ void shm_event_close(shm_event_t *event);
 // other. Open for writing.
 //
 // A writer takes a buffer that nobody looks at (shm_frames_begin_write()), fills it in place, and makes it the latest
-// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes, and
-// releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one more
-// (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a half-filled
-// buffer was never visible, and is used again, and so is what a dead reader had pinned.
+// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes,
+// and releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one
+// more (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a
+// half-filled buffer was never visible, and is used again, and so is what a dead reader had pinned.
 //
-// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The .npy
-// file is an array of all buffers, of shape (count, *shape).
+// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The
+// .npy file is an array of all buffers, of shape (count, *shape).
 //
 // Returns:
 //   0       `*out` is open for writing.
@@ -1449,7 +1450,8 @@ int shm_frames_fd(const shm_frames_t *frames,
 //
 // Returns:
 //   0       `*out` is the caller's to fill, and then to publish or to cancel.
-//   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it pinned.
+//   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it
+//           pinned.
 //   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots.
 //   EINVAL  NULL, or `out->size` is no size.
 //
@@ -1509,7 +1511,8 @@ int shm_frames_acquire(const shm_frames_t *frames,
 int shm_frames_release(const shm_frames_t *frames,
                        const struct shm_frame_t *frame);
 
-// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it is.
+// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it
+// is.
 //
 // Waits as shm_frames_acquire() does. Works on handles that are open for reading too: they cannot keep writers from a
 // buffer, so a frame that was overwritten while it was copied is given up for a newer one.
@@ -2414,9 +2417,9 @@ void shm_semaphore_close(shm_semaphore_t *semaphore);
 // Copy rows as they are at one moment, without holding any writer up.
 //
 // Copies `rows` rows (indices of the first axis; an array without dimensions has one) from `first_row` on into
-// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer changed
-// meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock is taken,
-// so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
+// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer
+// changed meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock
+// is taken, so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
 //
 // A writer is who holds the lock exclusively, or a range of it; who writes without the lock tears the copy. While
 // somebody writes all the time no copy comes about: two who write ranges in turns, so that one is always at it, are
@@ -2428,7 +2431,8 @@ void shm_semaphore_close(shm_semaphore_t *semaphore);
 // Returns:
 //   0           `destination` and `*out_generation` are filled.
 //   EOWNERDEAD  they are filled, but a writer died, and nobody has called shm_array_recover() since: rows may be half
-//               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one: EAGAIN.)
+//               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one:
+//               EAGAIN.)
 //   EAGAIN      writers left no time for it. `destination` may be filled with anything.
 //   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
 //   EINVAL      no such rows, not enough room, unknown flags, or NULL.

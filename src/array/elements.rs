@@ -4,9 +4,9 @@
 //! changed this way.
 //!
 //! A value is the bits of an element in the low end of a u64. Integers wrap round. Floats have no atomic instructions:
-//! they are computed and exchanged if nobody was faster, again and again, which is fair only as far as the processor is.
-//! The extremes of floats are numpy's `fmin` and `fmax`: a NaN is no number, whatever it meets is taken instead, so an
-//! element that starts as NaN has no extreme yet. Zeros of either sign are equal, and the one that is there stays.
+//! they are computed and exchanged if nobody was faster, again and again, which is fair only as far as the processor
+//! is. The extremes of floats are numpy's `fmin` and `fmax`: a NaN is no number, whatever it meets is taken instead, so
+//! an element that starts as NaN has no extreme yet. Zeros of either sign are equal, and the one that is there stays.
 
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
@@ -38,7 +38,8 @@ pub enum Operation {
 }
 
 impl Array {
-    /// Load one element. `index` has a number for each axis, or one for all, in C order; negative ones count from the end.
+    /// Load one element. `index` has a number for each axis, or one for all, in C order; negative ones count from the
+    /// end.
     pub fn atomic_load(&self, index: &[i64]) -> Result<u64> {
         self.number()?;
         self.with_cell(index, |cell| cell.get())
@@ -160,10 +161,10 @@ impl Array {
         Ok(self.data_offset() + offset as u64)
     }
 
-    /// The layout as it was at opening, and the one length that may have changed since: a resize changes no stride, since
-    /// the growing axis is the slowest.
+    /// The layout as it was at opening, and the one length that may have changed since: a resize changes no stride,
+    /// since the growing axis is the slowest.
     #[inline]
-    fn growing(&self) -> Result<(&Layout, Option<(usize, u64)>)> {
+    pub(super) fn growing(&self) -> Result<(&Layout, Option<(usize, u64)>)> {
         if let Some(layout) = &self.opened.ordinary {
             return Ok((layout, None));
         }

@@ -157,8 +157,8 @@ impl Frames {
         self.buffers.unpin(buffer)
     }
 
-    /// Copy the latest frame, once its number is higher. Needs no permission to write: where it is missing, a frame that was
-    /// overwritten meanwhile is copied anew.
+    /// Copy the latest frame, once its number is higher. Needs no permission to write: where it is missing, a frame
+    /// that was overwritten meanwhile is copied anew.
     pub fn copy_latest(&self, newer_than: u64, room: &mut Room, timeout: Timeout) -> Result<Frame> {
         let len = self.frame_bytes();
         if len > room.len() as u64 {

@@ -28,6 +28,7 @@ use crate::segment::Access;
 use crate::segment::attachment::Identity;
 use crate::segment::control::Control;
 use crate::segment::directory::Watch;
+use crate::segment::format::Layout;
 use crate::sync::patience::{Expired, Patience};
 use crate::sync::rwlock::{self, Acquired, INCONSISTENT, Mode};
 
@@ -52,8 +53,8 @@ pub struct Snapshot {
 }
 
 impl Array {
-    /// Copy rows (indices of the first axis) as they are at one moment, without holding any writer up. They come without
-    /// gaps, in the array's order, C or Fortran. EAGAIN where writers leave no time for it.
+    /// Copy rows (indices of the first axis) as they are at one moment, without holding any writer up. They come
+    /// without gaps, in the array's order, C or Fortran. EAGAIN where writers leave no time for it.
     pub fn snapshot(&self, rows: Range<u64>, room: &mut Room, timeout: Timeout, may_lock: bool) -> Result<Snapshot> {
         let segment = self.segment();
         segment.description()?;
@@ -83,8 +84,8 @@ impl Array {
                 before.is_quiet() || before.is_abandoned(control, watch.get_or_insert_with(|| Watch::new(segment)));
             if may_copy {
                 let is_whole = self.copy_rows(rows.clone(), room, || State::of(control).begun == before.begun)?;
-                // SYNC: pairs with the Release fence of who begins a write: had the copy seen any of its stores, `begun`
-                // would now be seen as well.
+                // SYNC: pairs with the Release fence of who begins a write: had the copy seen any of its stores,
+                // `begun` would now be seen as well.
                 fence(Acquire);
                 let after = State::of(control);
                 if is_whole && before.still_holds(after) {
@@ -102,7 +103,8 @@ impl Array {
             }
             patience.check().map_err(too_late)?;
             if !may_copy {
-                // Any change of the lock ends the nap at once, if it comes with a wake; a writer of a range changes nothing.
+                // Any change of the lock ends the nap at once, if it comes with a wake; a writer of a range changes
+                // nothing.
                 patience.sleep_at_most(&control.words().lock, before.lock, Queue::Readers, NAP).map_err(too_late)?;
             }
         }
@@ -125,12 +127,26 @@ impl Array {
         Ok(Snapshot { found, generation: self.generation()? })
     }
 
+    /// As `geometry`, without the checksum of a layout that was examined at opening: it takes longer than to copy a
+    /// page.
+    fn geometry_now(&self) -> Result<Geometry> {
+        if let Some(window) = &self.window {
+            return Ok(**window);
+        }
+        let (layout, now) = self.growing()?;
+        let Layout { mut shape, strides, .. } = *layout;
+        if let Some((axis, length)) = now {
+            shape[axis] = length;
+        }
+        Ok(Geometry { offset: 0, ndim: layout.ndim as usize, shape, strides })
+    }
+
     /// Copy rows without gaps; false where the copy was given up, because it is not `worth_it` any more.
     fn copy_rows(&self, rows: Range<u64>, room: &mut Room, worth_it: impl Fn() -> bool) -> Result<bool> {
         let segment = self.segment();
         let description = segment.description()?;
         let itemsize = self.opened.dtype.itemsize();
-        let geometry = self.geometry()?.rows(rows)?;
+        let geometry = self.geometry_now()?.rows(rows)?;
         let runs = Runs::of(&geometry, itemsize, description.layout.fortran == 1);
         let needed = geometry.count() * itemsize;
         if needed > room.len() as u64 {
@@ -173,8 +189,8 @@ impl State {
     fn of(control: &Control) -> State {
         let words = control.words();
         let lock = words.lock.load(Acquire);
-        // SYNC: pairs with the Release of who ends a write: its stores are seen. First `ended`, then `begun`: the other way
-        // round, a whole write might pass between the two and make them look equal.
+        // SYNC: pairs with the Release of who ends a write: its stores are seen. First `ended`, then `begun`: the other
+        // way round, a whole write might pass between the two and make them look equal.
         let ended = words.ended.load(Acquire);
         let begun = words.begun.load(Acquire);
         State { lock, ended, begun }
@@ -193,8 +209,8 @@ impl State {
         }
     }
 
-    /// Whether nobody can have written between this moment and a later one. Where something has been left behind, it must
-    /// still lie there untouched; where all was quiet, others may have come to read.
+    /// Whether nobody can have written between this moment and a later one. Where something has been left behind, it
+    /// must still lie there untouched; where all was quiet, others may have come to read.
     fn still_holds(self, after: State) -> bool {
         self.begun == after.begun && (self.is_quiet() || self == after)
     }

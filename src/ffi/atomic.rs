@@ -9,16 +9,17 @@ use crate::error::{Error, Result};
 
 /// Load one element.
 ///
-/// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's byte
-/// order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative ones count
-/// from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their sizeof, which
-/// must be the element's: so one function serves all types, from any language, and a value of the wrong size is an error.
-/// All are sequentially consistent, among all processes. They are no writes to the lock: generations and snapshots do not
-/// know of them.
+/// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's
+/// byte order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative
+/// ones count from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their
+/// sizeof, which must be the element's: so one function serves all types, from any language, and a value of the wrong
+/// size is an error. All are sequentially consistent, among all processes. They are no writes to the lock: generations
+/// and snapshots do not know of them.
 ///
 /// Returns:
 ///   0           `*out` is the element's value.
-///   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy file).
+///   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy
+///               file).
 ///   EINVAL      no such index, `size` is not the element's, or NULL.
 ///
 /// Ownership: borrows. The array may be open for reading.
@@ -94,15 +95,15 @@ pub unsafe extern "C" fn shm_array_atomic_exchange(
 
 /// Replace one element if it has exactly the bits of `*expected`.
 ///
-/// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared, so
-/// that a NaN is equal to itself, and 0.0 is not -0.0.
+/// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared,
+/// so that a NaN is equal to itself, and 0.0 is not -0.0.
 ///
 /// Returns what shm_array_atomic_store() returns, and 0 whether it was replaced or not. Since 0.1.
 ///
 /// # Safety
 ///
-/// As shm_array_atomic_store(); `expected` is NULL or has `size` bytes that can be written; `out_exchanged` is NULL or can
-/// be written.
+/// As shm_array_atomic_store(); `expected` is NULL or has `size` bytes that can be written; `out_exchanged` is NULL or
+/// can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn shm_array_atomic_compare_exchange(
     array: Option<&Array>,

@@ -17,13 +17,13 @@ use crate::os::time::Timeout;
 /// other. Open for writing.
 ///
 /// A writer takes a buffer that nobody looks at (shm_frames_begin_write()), fills it in place, and makes it the latest
-/// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes, and
-/// releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one more
-/// (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a half-filled
-/// buffer was never visible, and is used again, and so is what a dead reader had pinned.
+/// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes,
+/// and releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one
+/// more (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a
+/// half-filled buffer was never visible, and is used again, and so is what a dead reader had pinned.
 ///
-/// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The .npy
-/// file is an array of all buffers, of shape (count, *shape).
+/// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The
+/// .npy file is an array of all buffers, of shape (count, *shape).
 ///
 /// Returns:
 ///   0       `*out` is open for writing.
@@ -114,7 +114,8 @@ pub unsafe extern "C" fn shm_frames_fd(frames: Option<&Frames>, out_fd: *mut c_i
 ///
 /// Returns:
 ///   0       `*out` is the caller's to fill, and then to publish or to cancel.
-///   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it pinned.
+///   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it
+///           pinned.
 ///   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots.
 ///   EINVAL  NULL, or `out->size` is no size.
 ///
@@ -222,7 +223,8 @@ pub unsafe extern "C" fn shm_frames_release(frames: Option<&Frames>, frame: *con
     guard(|| handle(frames)?.release(unsafe { buffer_of(frame) }?))
 }
 
-/// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it is.
+/// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it
+/// is.
 ///
 /// Waits as shm_frames_acquire() does. Works on handles that are open for reading too: they cannot keep writers from a
 /// buffer, so a frame that was overwritten while it was copied is given up for a newer one.

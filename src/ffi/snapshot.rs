@@ -16,9 +16,9 @@ pub const SHM_ARRAY_SNAPSHOT_MAY_LOCK: u32 = 1;
 /// Copy rows as they are at one moment, without holding any writer up.
 ///
 /// Copies `rows` rows (indices of the first axis; an array without dimensions has one) from `first_row` on into
-/// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer changed
-/// meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock is taken,
-/// so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
+/// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer
+/// changed meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock
+/// is taken, so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
 ///
 /// A writer is who holds the lock exclusively, or a range of it; who writes without the lock tears the copy. While
 /// somebody writes all the time no copy comes about: two who write ranges in turns, so that one is always at it, are
@@ -30,7 +30,8 @@ pub const SHM_ARRAY_SNAPSHOT_MAY_LOCK: u32 = 1;
 /// Returns:
 ///   0           `destination` and `*out_generation` are filled.
 ///   EOWNERDEAD  they are filled, but a writer died, and nobody has called shm_array_recover() since: rows may be half
-///               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one: EAGAIN.)
+///               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one:
+///               EAGAIN.)
 ///   EAGAIN      writers left no time for it. `destination` may be filled with anything.
 ///   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
 ///   EINVAL      no such rows, not enough room, unknown flags, or NULL.

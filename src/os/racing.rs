@@ -2,12 +2,12 @@
 //!
 //! Such a copy is a data race in Rust and in C alike, whatever is done with the result, unless each byte is moved by
 //! an atomic load. A loop of relaxed 8-byte loads is what the language offers; the compiler never makes vector code of
-//! it, and it takes 1.2 times as long as `memcpy` where the data fit into the cache, 3 times for a few kilobytes, and 1.7
-//! times for hundreds of megabytes, where `memcpy` writes round the cache. So the bytes are moved by machine code that
-//! is not compiled from either language: libc's `memcpy`, called through a pointer that is read anew each time, so that
-//! the compiler can neither see what is called nor put its own idea of it in its place. To the compiler that is a call
-//! of unknown code which may touch all memory; to the processor each load is one of its own, and a byte that changes
-//! meanwhile comes out old or new.
+//! it, and it takes 1.2 times as long as `memcpy` where the data fit into the cache, 3 times for a few kilobytes, and
+//! 1.7 times for hundreds of megabytes, where `memcpy` writes round the cache. So the bytes are moved by machine code
+//! that is not compiled from either language: libc's `memcpy`, called through a pointer that is read anew each time, so
+//! that the compiler can neither see what is called nor put its own idea of it in its place. To the compiler that is a
+//! call of unknown code which may touch all memory; to the processor each load is one of its own, and a byte that
+//! changes meanwhile comes out old or new.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;

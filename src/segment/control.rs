@@ -127,7 +127,8 @@ impl Control {
         Err(restless())
     }
 
-    /// The length of one axis now, for who knows the rest of the layout. Compare it with the capacity: it is not checked.
+    /// The length of one axis now, for who knows the rest of the layout. Compare it with the capacity: it is not
+    /// checked.
     #[inline]
     pub fn length(&self, axis: usize) -> Result<u64> {
         const FIRST: usize = offset_of!(Layout, shape) / size_of::<u64>();

@@ -75,8 +75,8 @@ impl Segment {
         Ok(())
     }
 
-    /// The element at the byte `offset` of the file; `None` where it is not aligned. For loads only where the segment was
-    /// opened for reading.
+    /// The element at the byte `offset` of the file; `None` where it is not aligned. For loads only where the segment
+    /// was opened for reading.
     #[inline]
     pub fn cell<C: Cell>(&self, offset: u64) -> error::Result<Option<&C>> {
         let start = self.within(offset, size_of::<C>())?;

@@ -1,5 +1,5 @@
-//! Whole buffers, of which the latest is read: writers fill one that nobody looks at and then make it the latest with one
-//! store; readers pin the latest and read it where it lies. Nobody ever waits for anybody else.
+//! Whole buffers, of which the latest is read: writers fill one that nobody looks at and then make it the latest with
+//! one store; readers pin the latest and read it where it lies. Nobody ever waits for anybody else.
 //!
 //! # State
 //!
@@ -18,17 +18,18 @@
 //!   now, it will not be. Set its `number` to 0, *then* look for pins: if there is one, put the number back, and try
 //!   another buffer.
 //! - **publish**: write the next number into the buffer, and exchange `latest`; then be its owner no more.
-//! - **pin**: load `latest`, raise the own pin of its buffer, *then* look whether its `number` still is that frame's. If not,
-//!   a writer has taken the buffer since (or is about to find the pin): lower it and begin again. Both sides first write
-//!   and then look, in sequentially consistent order, so of two who come at once at least one sees the other.
-//! - **copy without a pin**, for who may only read: load `latest`, copy, and look whether `number` still is that frame's.
-//!   It became 0 before the first byte was changed.
+//! - **pin**: load `latest`, raise the own pin of its buffer, *then* look whether its `number` still is that frame's.
+//!   If not, a writer has taken the buffer since (or is about to find the pin): lower it and begin again. Both sides
+//!   first write and then look, in sequentially consistent order, so of two who come at once at least one sees the
+//!   other.
+//! - **copy without a pin**, for who may only read: load `latest`, copy, and look whether `number` still is that
+//!   frame's. It became 0 before the first byte was changed.
 //! - **death**: a buffer that a dead writer owns was never visible, or is a complete frame by now; it is taken over by
-//!   exchanging exactly the owner that was seen. A dead reader's pin is cleared by who needs its buffer. Whether somebody
-//!   lives is asked (of the kernel) only when no other buffer is free.
+//!   exchanging exactly the owner that was seen. A dead reader's pin is cleared by who needs its buffer. Whether
+//!   somebody lives is asked (of the kernel) only when no other buffer is free.
 //!
-//! At most p pinned buffers, w that are being filled and the latest are taken: with p + w + 1 buffers every one of w writers
-//! always finds one. For one writer that is p + 2.
+//! At most p pinned buffers, w that are being filled and the latest are taken: with p + w + 1 buffers every one of w
+//! writers always finds one. For one writer that is p + 2.
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -104,7 +105,8 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Make an object of `room.layout.shape()[0]` buffers; `room.extra` is filled in here. Whether it was made, or existed.
+    /// Make an object of `room.layout.shape()[0]` buffers; `room.extra` is filled in here. Whether it was made, or
+    /// existed.
     pub fn create(name: Option<&str>, room: &Room, options: &ObjectOptions) -> Result<(Buffers, bool)> {
         let count = room.layout.shape().first().copied().unwrap_or_default();
         if !(FEWEST..=MOST).contains(&count) {
