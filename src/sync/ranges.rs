@@ -36,6 +36,9 @@ use super::rwlock::{self, Acquired, Holds, Mode, Reader};
 /// How long an unlocker waits for the table, before it leaves the rest to the next one who comes there.
 const TIDYING: Duration = Duration::from_millis(20);
 
+/// How long a recoverer waits for the table, which only one that was stopped in there can occupy for so long.
+const RECOVERING: Duration = Duration::from_secs(1);
+
 /// No handle has this number: it is for those who want the whole array shared, and come in turn.
 const WHOLE: u64 = 0;
 
@@ -77,7 +80,7 @@ pub fn recover(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
             "to recover rows, lock a range that contains them (SHM_ARRAY_EXCLUSIVE) through this handle first",
         ));
     }
-    let _guard = enter(attachment, &mut Patience::new(Timeout::Forever))?;
+    let _guard = enter(attachment, &mut Patience::new(Timeout::For(RECOVERING)))?;
     let is_clean = table.clean(rows);
     table.settle();
     if is_clean {
@@ -120,7 +123,7 @@ pub(super) fn bury_all(attachment: &Attachment, patience: &mut Patience) -> Resu
 /// Alone with the array, and all is repaired.
 pub(super) fn recover_all(attachment: &Attachment) -> Result<()> {
     // Only the dead can have it. The caller's own write is under way: nothing may be settled.
-    let patience = &mut Patience::new(Timeout::Forever);
+    let patience = &mut Patience::new(Timeout::For(RECOVERING));
     let mut guard = mutex::lock(&attachment.words().ranges_mutex, attachment, patience)?;
     table(attachment).clear();
     guard.repaired();
