@@ -7,16 +7,16 @@
 //! - **lock**: raise `ranged`; in the table, insert a record with the next ticket. It may be held when no record with
 //!   an earlier ticket is in its way, and, an exclusive one, when nobody holds the whole array shared. Such readers see
 //!   in `ranges_exclusive` that they have to draw a ticket too ([`share_all`]), so that they come in turn.
-//! - **unlock**: one exchange marks the record as left; that is all that others need. Then, in the table, free it, count
-//!   the write as ended, and wake whose turn has come. If the table is occupied for long (its user may have been
+//! - **unlock**: one exchange marks the record as left; that is all that others need. Then, in the table, free it,
+//!   count the write as ended, and wake whose turn has come. If the table is occupied for long (its user may have been
 //!   stopped) the next one there does all this. Last, lower `ranged`.
 //! - **giving up**, at the timeout: as unlock, but without any waiting.
-//! - **death**: a waiter asks, before each of its sleeps, whether the one in its way lives. A dead one's record goes; if
-//!   it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it (EOWNERDEAD),
-//!   and whoever gets the whole array, until one with an exclusive range over those rows recovers them.
+//! - **death**: a waiter asks, before each of its sleeps, whether the one in its way lives. A dead one's record goes;
+//!   if it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it
+//!   (EOWNERDEAD), and whoever gets the whole array, until one with an exclusive range over those rows recovers them.
 //!
-//! Should dirty records ever fill the table, the whole array is marked in their place, as after the death of a writer of all
-//! of it: nobody can recover rows without a record of his own.
+//! Should dirty records ever fill the table, the whole array is marked in their place, as after the death of a writer
+//! of all of it: nobody can recover rows without a record of his own.
 //!
 //! Who is alone with the whole array finds no living record: every one of them has `ranged` raised.
 
