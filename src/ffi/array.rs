@@ -528,9 +528,10 @@ pub extern "C" fn shm_array_unlock_range(array: Option<&Array>, first_row: u64, 
 /// Declare rows repaired after EOWNERDEAD; the range stays held.
 ///
 /// Returns:
-///   EPERM   this handle holds no exclusive range that contains these rows.
-///   ENOSPC  they lie within a dead holder's rows, and the table of ranges has no room for both that remain.
-///   EINVAL  `array` is NULL, or these can be no rows of it.
+///   EPERM      this handle holds no exclusive range that contains these rows.
+///   ENOSPC     they lie within a dead holder's rows, and the table of ranges has no room for both that remain.
+///   ETIMEDOUT  a process that was stopped has been in the table of ranges for a second: try again.
+///   EINVAL     `array` is NULL, or these can be no rows of it.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

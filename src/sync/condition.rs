@@ -1,9 +1,9 @@
 //! Conditions: give the exclusive lock back, sleep until somebody notifies, take the lock again.
 //!
 //! A condition is a counter of notifications. A waiter reads it while it still holds the lock, and sleeps while it is
-//! unchanged: whoever changes something under the lock, and notifies after that, is not missed. Nothing about a waiter is
-//! stored but how many there are, so that a notification without waiters costs no system call; the dead only make that
-//! number too large.
+//! unchanged: whoever changes something under the lock, and notifies after that, is not missed. Nothing about a waiter
+//! is stored but how many there are, so that a notification without waiters costs no system call; the dead only make
+//! that number too large.
 //!
 //! - A killed waiter takes no notification with it: the counter has changed for all. Those whom the kernel did not wake
 //!   see it at their next look of their own, within 20 ms.

@@ -17,9 +17,10 @@
 //!
 //! # Death
 //!
-//! Each change of a record is one store. What follows from the records (how many are exclusive, where the used ones end,
-//! how many writes are under way) is counted afresh at the end of each stay in the table, by [`Table::settle`]. A death
-//! in between leaves these figures behind the records, and on the safe side: too many exclusive, too few writes ended.
+//! Each change of a record is one store. What follows from the records (how many are exclusive, where the used ones
+//! end, how many writes are under way) is counted afresh at the end of each stay in the table, by [`Table::settle`]. A
+//! death in between leaves these figures behind the records, and on the safe side: too many exclusive, too few writes
+//! ended.
 
 use std::iter;
 

@@ -7,16 +7,16 @@
 //! - **lock**: raise `ranged`; in the table, insert a record with the next ticket. It may be held when no record with
 //!   an earlier ticket is in its way, and, an exclusive one, when nobody holds the whole array shared. Such readers see
 //!   in `ranges_exclusive` that they have to draw a ticket too ([`share_all`]), so that they come in turn.
-//! - **unlock**: one exchange marks the record as left; that is all that others need. Then, in the table, free it, count
-//!   the write as ended, and wake whose turn has come. If the table is occupied for long (its user may have been
+//! - **unlock**: one exchange marks the record as left; that is all that others need. Then, in the table, free it,
+//!   count the write as ended, and wake whose turn has come. If the table is occupied for long (its user may have been
 //!   stopped) the next one there does all this. Last, lower `ranged`.
 //! - **giving up**, at the timeout: as unlock, but without any waiting.
-//! - **death**: a waiter asks, before each of its sleeps, whether the one in its way lives. A dead one's record goes; if
-//!   it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it (EOWNERDEAD),
-//!   and whoever gets the whole array, until one with an exclusive range over those rows recovers them.
+//! - **death**: a waiter asks, before each of its sleeps, whether the one in its way lives. A dead one's record goes;
+//!   if it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it
+//!   (EOWNERDEAD), and whoever gets the whole array, until one with an exclusive range over those rows recovers them.
 //!
-//! Should dirty records ever fill the table, the whole array is marked in their place, as after the death of a writer of all
-//! of it: nobody can recover rows without a record of his own.
+//! Should dirty records ever fill the table, the whole array is marked in their place, as after the death of a writer
+//! of all of it: nobody can recover rows without a record of his own.
 //!
 //! Who is alone with the whole array finds no living record: every one of them has `ranged` raised.
 
@@ -36,6 +36,9 @@ use super::rwlock::{self, Acquired, Holds, Mode, Reader};
 
 /// How long an unlocker waits for the table, before it leaves the rest to the next one who comes there.
 const TIDYING: Duration = Duration::from_millis(20);
+
+/// How long a recoverer waits for the table, which only one that was stopped in there can occupy for so long.
+const RECOVERING: Duration = Duration::from_secs(1);
 
 /// No handle has this number: it is for those who want the whole array shared, and come in turn.
 const WHOLE: u64 = 0;
@@ -83,7 +86,7 @@ pub fn recover(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
             "to recover rows, lock a range that contains them (SHM_ARRAY_EXCLUSIVE) through this handle first",
         ));
     }
-    let _guard = enter(attachment, &mut Patience::new(Timeout::Forever))?;
+    let _guard = enter(attachment, &mut Patience::new(Timeout::For(RECOVERING)))?;
     let is_clean = table.clean(rows);
     table.settle();
     if is_clean {
@@ -126,7 +129,7 @@ pub(super) fn bury_all(attachment: &Attachment, patience: &mut Patience) -> Resu
 /// Alone with the array, and all is repaired.
 pub(super) fn recover_all(attachment: &Attachment) -> Result<()> {
     // Only the dead can have it. The caller's own write is under way: nothing may be settled.
-    let patience = &mut Patience::new(Timeout::Forever);
+    let patience = &mut Patience::new(Timeout::For(RECOVERING));
     let mut guard = mutex::lock(&attachment.words().ranges_mutex, attachment, patience)?;
     table(attachment).clear();
     guard.repaired();

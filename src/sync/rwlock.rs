@@ -1,4 +1,5 @@
-//! The lock of a whole array: exclusive or shared, robust, fair under contention. Ranges of rows (`ranges`) stand on it.
+//! The lock of a whole array: exclusive or shared, robust, fair under contention. Ranges of rows (`ranges`) stand on
+//! it.
 //!
 //! # State
 //!
@@ -18,12 +19,12 @@
 //!
 //! # Transitions
 //!
-//! - **exclusive**: make oneself the owner of `lock`; wait until no living slot holds it shared, or a range of it; store
-//!   `writer`.
-//! - **shared**: raise the own slot's counter, *then* look at `lock` and at `ranges_exclusive`. If there is an owner, or
-//!   an exclusive range, lower the counter again and wait for the one, draw a ticket among the others. (They do the same
-//!   the other way round: first their word, then the counters. All this is sequentially consistent, so of two who come
-//!   at once at least one sees the other.)
+//! - **exclusive**: make oneself the owner of `lock`; wait until no living slot holds it shared, or a range of it;
+//!   store `writer`.
+//! - **shared**: raise the own slot's counter, *then* look at `lock` and at `ranges_exclusive`. If there is an owner,
+//!   or an exclusive range, lower the counter again and wait for the one, draw a ticket among the others. (They do the
+//!   same the other way round: first their word, then the counters. All this is sequentially consistent, so of two who
+//!   come at once at least one sees the other.)
 //! - **range**: raise the slot's other counter, then look at `lock` alone; the rest is told in `ranges`. (These are the
 //!   intention locks of hierarchical locking; Gray and others, 1975.)
 //! - **unlock**: lower what was raised, wake who sleeps.
