@@ -33,13 +33,13 @@ from ._handover import by_reference
 from ._interchange import to_arrow, to_pandas, to_polars
 from ._library import version
 from ._lock import Held
-from .array import Array, Entry, Stat, collect, create, list, open, open_fd, unlink
+from .array import Array, Entry, Published, Stat, collect, create, list, open, open_fd, unlink
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array", "ArgumentError", "ArrivalError", "CorruptError", "DtypeError", "Entry", "Error", "FormatError", "Held",
-    "InternalError", "OwnerDied", "Stat", "VersionError", "adopt", "asarray", "by_reference", "collect", "copy",
-    "create", "empty", "empty_like", "exists", "from_file", "full", "list", "open", "open_fd", "to_arrow", "to_pandas",
+    "InternalError", "OwnerDied", "Published", "Stat", "VersionError", "adopt", "asarray", "by_reference", "collect",
+    "copy", "create", "empty", "empty_like", "exists", "from_file", "full", "list", "open", "open_fd", "to_arrow", "to_pandas",
     "to_polars", "unlink", "version", "zeros",
 ]  # fmt: skip
