@@ -13,7 +13,8 @@ import os
 
 import numpy as np
 
-from . import _atomic, _dtype, _interchange, _library
+from . import _asyncio, _atomic, _dtype, _interchange, _library
+from ._acquiring import Acquiring
 from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
 from ._errors import OwnerDied
 from ._library import check, library
@@ -386,6 +387,17 @@ class Array(np.ndarray):
         """
         return acquire(self, _library.SHARED, timeout, None, rows)
 
+    def exclusive_async(self, *, repair=None, rows=None):
+        """What exclusive() does, for asyncio: `async with array.exclusive_async() as held: ...`, or await it.
+
+        No thread waits, however many tasks do; to give up, cancel, with asyncio.timeout() for instance.
+        """
+        return Acquiring(self, _library.EXCLUSIVE, repair, rows)
+
+    def shared_async(self, *, rows=None):
+        """What shared() does, for asyncio: `async with array.shared_async(): ...`."""
+        return Acquiring(self, _library.SHARED, None, rows)
+
     def recover(self, repair=None, timeout=None, *, rows=None):
         """After OwnerDied: take the lock for writing, call `repair` with this array, and declare the elements whole.
 
@@ -418,6 +430,19 @@ class Array(np.ndarray):
             raise TimeoutError(errno.ETIMEDOUT, f"nobody has written within {timeout} s", opened.name)
         check(code, opened.name)
         return now.value
+
+    async def changed(self, since=None):
+        """What wait() does, for asyncio: `generation = await array.changed()`. No thread waits, however many tasks do.
+
+        It counts from where it is awaited: to miss nothing, pass the generation that was seen last as `since`.
+        """
+        since = self.generation if since is None else whole("since", since)
+
+        def look():
+            now = self.generation
+            return now if now != since else None
+
+        return await _asyncio.until(look, _asyncio.writes(still_open(self)))
 
     def snapshot(self, rows=None, timeout=None, *, may_lock=False):
         """A copy of one moment, without a lock: a plain ndarray of the whole array or of some rows, and its generation.
