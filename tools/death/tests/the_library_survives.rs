@@ -20,4 +20,7 @@ fn kills_stops_and_errors() {
     must_pass("random semaphore event barrier publish --kills 200 --participants 4");
     must_pass("syscalls semaphore event barrier publish");
     must_pass("steps semaphore event barrier publish --every 997");
+    must_pass("random queue pipe --kills 200 --participants 4");
+    must_pass("syscalls queue spsc pipe");
+    must_pass("steps queue/send queue/take queue/receive queue/reserve spsc pipe --every 197");
 }
