@@ -25,7 +25,7 @@ int main(void)
         }
         const uint32_t of_create = SHM_ARRAY_UNTRACKED | SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN |
                                    SHM_ARRAY_POPULATE | SHM_ARRAY_MLOCK | SHM_ARRAY_LAZY | SHM_ARRAY_RESERVE |
-                                   SHM_ARRAY_UNNAMED;
+                                   SHM_ARRAY_UNNAMED | SHM_ARRAY_WAKES_READERS;
         if (!(flag & of_create)) {
             shm_array_options_t options = no_options();
             options.flags = flag;

@@ -36,6 +36,9 @@ typedef struct shm_barrier_t shm_barrier_t;
 // One handle on an opened event.
 typedef struct shm_event_t shm_event_t;
 
+// One handle on opened frames.
+typedef struct shm_frames_t shm_frames_t;
+
 // One handle on an opened queue.
 typedef struct shm_queue_t shm_queue_t;
 
@@ -95,6 +98,9 @@ typedef struct shm_topic_t shm_topic_t;
 
 // Lock mode: together with others who only read.
 #define SHM_ARRAY_SHARED 2
+
+// Conditions of an array, numbered from 0.
+#define SHM_ARRAY_CONDITIONS 16
 
 // The last axis is the fastest, without gaps.
 #define SHM_ARRAY_VIEW_C_CONTIGUOUS 1
@@ -263,6 +269,9 @@ typedef struct shm_topic_t shm_topic_t;
 // The largest count.
 #define SHM_SEMAPHORE_MAX_VALUE 2147483647
 
+// Take the shared lock for a snapshot where writers leave no time for one without.
+#define SHM_ARRAY_SNAPSHOT_MAY_LOCK 1
+
 // Create a topic that overwrites nothing which a living subscriber has not read: publishers wait for the slowest.
 // Without it a slow subscriber loses the oldest messages, and is told how many.
 #define SHM_TOPIC_KEEP 1
@@ -417,6 +426,52 @@ typedef struct shm_event_stat_t {
   // The bits that can be set: those with names, or all where none has one.
   uint64_t usable;
 } shm_event_stat_t;
+
+// One frame.
+typedef struct shm_frame_t {
+  // sizeof(shm_frame_t), set by the caller.
+  size_t size;
+  // Where it lies, in C order and without gaps; NULL after shm_frames_copy_latest().
+  void *data;
+  // Bytes of one frame.
+  uint64_t bytes;
+  // The first frame is number 1; 0 while it is being filled.
+  uint64_t number;
+  // Frames between the last one that was had through this handle and this one; 0 for the first.
+  uint64_t missed;
+  // Which buffer it lies in: the index of the first axis of the .npy file.
+  uint32_t buffer;
+  // 0.
+  uint32_t reserved;
+} shm_frame_t;
+
+// What frames look like, and how things stand.
+typedef struct shm_frames_stat_t {
+  // sizeof(shm_frames_stat_t), set by the caller.
+  size_t size;
+  // numpy's type string or descr; borrowed from the handle.
+  const char *dtype;
+  // Bytes of one element.
+  uint64_t itemsize;
+  // Bytes of one frame.
+  uint64_t frame_bytes;
+  // Number of the latest frame; 0: none yet.
+  uint64_t latest;
+  // How many buffers there are.
+  uint32_t buffers;
+  // Buffers that living readers have pinned.
+  uint32_t pinned;
+  // Buffers that living writers fill.
+  uint32_t writing;
+  // How many processes can take part.
+  uint32_t slots;
+  // 0.
+  uint32_t reserved;
+  // Dimensions of a frame.
+  uint32_t ndim;
+  // Elements along each axis of a frame.
+  uint64_t shape[64];
+} shm_frames_stat_t;
 
 // What tells an array from every other one on this machine.
 typedef struct shm_array_identity_t {
@@ -770,7 +825,7 @@ int shm_array_lock(const shm_array_t *array,
 // Since 0.1.
 int shm_array_unlock(const shm_array_t *array);
 
-// Declare the elements repaired after EOWNERDEAD; the lock stays held.
+// Declare the elements repaired after EOWNERDEAD, ranges included; the lock stays held.
 //
 // Returns:
 //   EPERM   this handle does not hold the lock exclusively.
@@ -778,6 +833,94 @@ int shm_array_unlock(const shm_array_t *array);
 //
 // Since 0.1.
 int shm_array_recover(const shm_array_t *array);
+
+// Lock a range of rows, waiting at most `timeout_ns` nanoseconds.
+//
+// Exclusive ranges exclude all that overlap them, shared ones do not exclude each other, and ranges apart run side by
+// side; overlapping ones are served in the order in which they came. A row is one index of the growing axis (the first
+// in C order, the last in Fortran order) of the whole array, whatever part of it the handle shows; rows behind the
+// present end, within the capacity, may be locked too. An array without dimensions has one row. The whole array's lock
+// and ranges know each other: its exclusive holder excludes all ranges, its shared holders exclude exclusive ranges.
+//
+// Returns:
+//   0           the caller holds the range.
+//   EOWNERDEAD  the caller holds the range, and a holder of rows in it, or of the whole array, died while writing.
+//               Repair them, then call shm_array_recover_range() (for the whole array: lock it, shm_array_recover());
+//               until then everybody who locks such rows is told, and nobody else.
+//   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0), or no room in the table of ranges: it has as many
+//               records as the array has slots.
+//   EINVAL      `array` is NULL, `mode` is unknown, `rows` is 0, or the range ends behind the capacity.
+//   and EACCES, EUSERS, EOPNOTSUPP as shm_array_lock().
+//
+// Ownership: borrows `array`. Pair each 0 or EOWNERDEAD with one shm_array_unlock_range() of the same rows.
+// Threads:   any thread may call, and any thread may unlock through the same handle, which may hold many ranges. Who
+//            locks rows that this process holds already waits, like anybody else.
+// Fork:      a child holds none of its parent's ranges.
+// Memory:    what was written before an unlock is visible after the next lock of those rows, in any process.
+// Since 0.1.
+int shm_array_lock_range(const shm_array_t *array,
+                         uint64_t first_row,
+                         uint64_t rows,
+                         uint32_t mode,
+                         int64_t timeout_ns);
+
+// Release a range, as it was locked.
+//
+// Returns:
+//   EPERM   this handle holds no range of just these rows (another one may; a forked child never does).
+//   EINVAL  `array` is NULL, or these can be no rows of it.
+//
+// Since 0.1.
+int shm_array_unlock_range(const shm_array_t *array,
+                           uint64_t first_row,
+                           uint64_t rows);
+
+// Declare rows repaired after EOWNERDEAD; the range stays held.
+//
+// Returns:
+//   EPERM      this handle holds no exclusive range that contains these rows.
+//   ENOSPC     they lie within a dead holder's rows, and the table of ranges has no room for both that remain.
+//   ETIMEDOUT  a process that was stopped has been in the table of ranges for a second: try again.
+//   EINVAL     `array` is NULL, or these can be no rows of it.
+//
+// Since 0.1.
+int shm_array_recover_range(const shm_array_t *array,
+                            uint64_t first_row,
+                            uint64_t rows);
+
+// Give the exclusive lock back, sleep until the condition is notified, and take the lock again.
+//
+// `condition` is a number below SHM_ARRAY_CONDITIONS, whose meaning its users agree on. A waiter may also wake without
+// having been meant: look at what you wait for, and wait again, in a loop. A negative timeout waits for ever.
+//
+// Returns:
+//   0           notified, or awake for no reason; the lock is held.
+//   EOWNERDEAD  the lock is held, and a holder died while writing: see shm_array_lock(). Waiters learn of a death within
+//               some 20 ms, though nobody notifies them.
+//   ETIMEDOUT   not notified in time; the lock is held.
+//   ENOLCK      the time is up, and others kept the lock for 20 ms beyond it: it is NOT held.
+//   EPERM       this handle does not hold the lock exclusively.
+//   EINVAL      `array` is NULL, or there is no such condition.
+//
+// Threads:   as shm_array_lock(); while it sleeps, other threads may lock through the same handle.
+// Since 0.1.
+int shm_array_condition_wait(const shm_array_t *array,
+                             uint32_t condition,
+                             int64_t timeout_ns);
+
+// Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
+//
+// Change what they wait for under the exclusive lock, and notify while you still hold it: then a kill at any instruction
+// loses nothing. Whoever is killed between an unlock and a notification after it has notified nobody.
+//
+// Returns:
+//   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.
+//   and EACCES, EOPNOTSUPP as shm_array_lock().
+//
+// Since 0.1.
+int shm_array_condition_notify(const shm_array_t *array,
+                               uint32_t condition,
+                               uint32_t count);
 
 // Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
 //
@@ -847,6 +990,130 @@ int shm_array_unlink(const char *name);
 //
 // Since 0.1.
 int shm_array_funlink(const shm_array_t *array);
+
+// Load one element.
+//
+// For all shm_array_atomic_*(): elements are integers of 1, 2, 4 or 8 bytes, or floats of 4 or 8, in this machine's
+// byte order. `index` has `ndim` numbers, one for each axis, or one (`ndim` 1) for all elements in C order; negative
+// ones count from the end. Values are passed by address, as C has them (`int64_t`, `float`, ...), and `size` is their
+// sizeof, which must be the element's: so one function serves all types, from any language, and a value of the wrong
+// size is an error. All are sequentially consistent, among all processes. They are no writes to the lock: generations
+// and snapshots do not know of them.
+//
+// Returns:
+//   0           `*out` is the element's value.
+//   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy
+//               file).
+//   EINVAL      no such index, `size` is not the element's, or NULL.
+//
+// Ownership: borrows. The array may be open for reading.
+// Since 0.1.
+int shm_array_atomic_load(const shm_array_t *array,
+                          size_t ndim,
+                          const int64_t *index,
+                          size_t size,
+                          void *out);
+
+// Store one element.
+//
+// Returns:
+//   EACCES  the array was opened with SHM_ARRAY_READ.
+//   and what shm_array_atomic_load() returns.
+//
+// Since 0.1.
+int shm_array_atomic_store(const shm_array_t *array,
+                           size_t ndim,
+                           const int64_t *index,
+                           size_t size,
+                           const void *value);
+
+// Replace one element, and learn what it was. `out_previous` may be NULL here and below.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_exchange(const shm_array_t *array,
+                              size_t ndim,
+                              const int64_t *index,
+                              size_t size,
+                              const void *value,
+                              void *out_previous);
+
+// Replace one element if it has exactly the bits of `*expected`.
+//
+// `*expected` becomes what the element was, and `*out_exchanged` 1 or 0: whether it was replaced. Bits are compared,
+// so that a NaN is equal to itself, and 0.0 is not -0.0.
+//
+// Returns what shm_array_atomic_store() returns, and 0 whether it was replaced or not. Since 0.1.
+int shm_array_atomic_compare_exchange(const shm_array_t *array,
+                                      size_t ndim,
+                                      const int64_t *index,
+                                      size_t size,
+                                      void *expected,
+                                      const void *desired,
+                                      int *out_exchanged);
+
+// Add to one element. Integers wrap round.
+//
+// With an operand of 1 on a counter of 8 bytes it hands out numbers, each to one caller alone.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_add(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Make one element the smaller one of itself and the operand.
+//
+// As numpy.fmin: a NaN is no number, and the other one is taken. Zeros of either sign are equal: the element stays.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_min(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Make one element the larger one of itself and the operand; NaN as in shm_array_atomic_fetch_min().
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_max(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Keep the bits of one element that the operand has too. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_and(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
+
+// Set those bits of one element that the operand has. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_or(const shm_array_t *array,
+                              size_t ndim,
+                              const int64_t *index,
+                              size_t size,
+                              const void *operand,
+                              void *out_previous);
+
+// Turn those bits of one element over that the operand has. Integers only.
+//
+// Returns what shm_array_atomic_store() returns. Since 0.1.
+int shm_array_atomic_fetch_xor(const shm_array_t *array,
+                               size_t ndim,
+                               const int64_t *index,
+                               size_t size,
+                               const void *operand,
+                               void *out_previous);
 
 // Create a meeting point for `participants` (1 to 65,535), and open it for taking part.
 //
@@ -1129,6 +1396,166 @@ int shm_event_unlink(const char *name);
 //
 // Since 0.1.
 void shm_event_close(shm_event_t *event);
+
+// Create frames: `count` buffers (3 to 1024) of one dtype and shape, in which whole frames are published one after the
+// other. Open for writing.
+//
+// A writer takes a buffer that nobody looks at (shm_frames_begin_write()), fills it in place, and makes it the latest
+// (shm_frames_publish()). A reader pins the latest (shm_frames_acquire()), reads it in place for as long as it likes,
+// and releases it. Nobody waits for anybody: with as many buffers as are pinned at once, one for each writer, and one
+// more (for one writer and three readers: five) a writer always finds one. Who is killed leaves nothing behind: a
+// half-filled buffer was never visible, and is used again, and so is what a dead reader had pinned.
+//
+// `name` is as in shm_array_create(); `dtype`, `ndim` and `shape` are those of one frame (at most 63 dimensions). The
+// .npy file is an array of all buffers, of shape (count, *shape).
+//
+// Returns:
+//   0       `*out` is open for writing.
+//   EEXIST  the name is taken (with SHM_OBJECT_OR_OPEN: by frames of another dtype, shape or count).
+//   EINVAL  a bad name, flag, count, shape or option, or NULL.
+//   and what shm_array_create() returns.
+//
+// Ownership: the caller closes `*out`.
+// Since 0.1.
+int shm_frames_create(const char *name,
+                      const char *dtype,
+                      size_t ndim,
+                      const uint64_t *shape,
+                      uint32_t count,
+                      const struct shm_object_options_t *options,
+                      shm_frames_t **out);
+
+// Open frames that exist: SHM_OBJECT_WRITE to publish and to pin, SHM_OBJECT_READ to copy and to wait.
+//
+// Returns what shm_array_open() returns. The caller closes `*out`. Since 0.1.
+int shm_frames_open(const char *name,
+                    uint32_t flags,
+                    shm_frames_t **out);
+
+// Open the frames that a descriptor stands for; `fd` stays the caller's.
+//
+// Returns what shm_array_open_fd() returns. The caller closes `*out`. Since 0.1.
+int shm_frames_open_fd(int fd,
+                       uint32_t flags,
+                       shm_frames_t **out);
+
+// A descriptor of the frames, for another process; the caller closes it.
+//
+// Returns what shm_array_fd() returns. Since 0.1.
+int shm_frames_fd(const shm_frames_t *frames,
+                  int *out_fd);
+
+// Take a buffer to fill: `out->data`, `out->bytes` long. It has whatever an older frame left in it.
+//
+// Never waits. Several buffers may be filled at the same time, by one handle or many.
+//
+// Returns:
+//   0       `*out` is the caller's to fill, and then to publish or to cancel.
+//   EAGAIN  all buffers are taken: pinned by living readers, being filled, or the latest. No reader loses what it
+//           pinned.
+//   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots.
+//   EINVAL  NULL, or `out->size` is no size.
+//
+// Ownership: the memory is valid until the handle is closed, and only written between this call and publish or cancel.
+// Fork:      a child cannot publish what its parent has begun.
+// Since 0.1.
+int shm_frames_begin_write(const shm_frames_t *frames,
+                           struct shm_frame_t *out);
+
+// Make a frame that was begun the latest one, and wake who waits for it. Only `frame->buffer` is looked at.
+//
+// `*out_number` becomes its number; `out_number` may be NULL. Frames get their numbers in the order of publication.
+//
+// Returns:
+//   EPERM   this handle is not filling that buffer.
+//   EINVAL  NULL.
+//
+// Memory: what was written to the frame before is seen by whoever acquires it.
+// Since 0.1.
+int shm_frames_publish(const shm_frames_t *frames,
+                       const struct shm_frame_t *frame,
+                       uint64_t *out_number);
+
+// Give a buffer that was begun back: nobody ever sees what is in it.
+//
+// Returns what shm_frames_publish() returns. Since 0.1.
+int shm_frames_cancel(const shm_frames_t *frames,
+                      const struct shm_frame_t *frame);
+
+// Pin the latest frame, and look at it where it lies. No copy.
+//
+// Waits for one whose number is higher than `newer_than`: 0 for any, the last one's number for the next. What was
+// published in between is skipped, and counted in `out->missed`. The frame stays as it is until it is released.
+//
+// Returns:
+//   0          `*out` is a complete frame.
+//   ETIMEDOUT  none was published in time (EAGAIN where the timeout was 0).
+//   EAGAIN     writers published so fast, all the time, that none could be pinned.
+//   EACCES     opened with SHM_OBJECT_READ, which cannot pin: shm_frames_copy_latest() copies.
+//   EUSERS     more processes take part than there are slots. EINVAL: NULL, or `out->size` is no size.
+//
+// Ownership: the memory is valid and unchanged until shm_frames_release(); it is not written to.
+// Fork:      a child cannot release what its parent has acquired, and must not look at it after that was released.
+// Since 0.1.
+int shm_frames_acquire(const shm_frames_t *frames,
+                       uint64_t newer_than,
+                       int64_t timeout_ns,
+                       struct shm_frame_t *out);
+
+// Let go of a frame that was acquired through this handle, once for each time. Only `frame->buffer` is looked at.
+//
+// Returns:
+//   EPERM   this handle has not pinned that buffer.
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_frames_release(const shm_frames_t *frames,
+                       const struct shm_frame_t *frame);
+
+// Copy the latest frame into `destination`, which has room for `bytes`; `out` (which may be NULL) says which one it
+// is.
+//
+// Waits as shm_frames_acquire() does. Works on handles that are open for reading too: they cannot keep writers from a
+// buffer, so a frame that was overwritten while it was copied is given up for a newer one.
+//
+// Returns:
+//   0          `destination` is one complete frame.
+//   ETIMEDOUT  none was published in time (EAGAIN where the timeout was 0).
+//   EAGAIN     each copy was overtaken: count - 1 frames are published faster than one is copied. `destination` may be
+//              filled with anything.
+//   EINVAL     not enough room, or NULL.
+//
+// Since 0.1.
+int shm_frames_copy_latest(const shm_frames_t *frames,
+                           uint64_t newer_than,
+                           void *destination,
+                           size_t bytes,
+                           int64_t timeout_ns,
+                           struct shm_frame_t *out);
+
+// What frames look like, and how things stand: for whoever opens them, for people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_frames_stat(const shm_frames_t *frames,
+                    struct shm_frames_stat_t *out);
+
+// The name, as shm_frames_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_frames_name(const shm_frames_t *frames);
+
+// Take the frames' name away. Who has them open keeps them.
+//
+// Returns what shm_array_unlink() returns. Since 0.1.
+int shm_frames_unlink(const char *name);
+
+// Close a handle: releases what it has acquired, and cancels what it has begun. NULL is fine.
+//
+// Since 0.1.
+void shm_frames_close(shm_frames_t *frames);
 
 // What tells an array from every other one on this machine. Costs no system call.
 //
@@ -2013,6 +2440,42 @@ int shm_semaphore_unlink(const char *name);
 //
 // Since 0.1.
 void shm_semaphore_close(shm_semaphore_t *semaphore);
+
+// Copy rows as they are at one moment, without holding any writer up.
+//
+// Copies `rows` rows (indices of the first axis; an array without dimensions has one) from `first_row` on into
+// `destination`, which has room for `bytes`, without gaps and in the array's order, C or Fortran. What a writer
+// changed meanwhile is copied again, until it is of one moment. Writers do not notice: nothing is written and no lock
+// is taken, so the array may be open for reading. The copy is as old as `*out_generation` (which may be NULL) says.
+//
+// A writer is who holds the lock exclusively, or a range of it; who writes without the lock tears the copy. While
+// somebody writes all the time no copy comes about: two who write ranges in turns, so that one is always at it, are
+// enough. With SHM_ARRAY_SNAPSHOT_MAY_LOCK in `flags` the shared lock is then taken, within the same timeout.
+//
+// The handle that holds the lock exclusively copies at once. Memory that others fill is only waited for: the time for
+// the copy itself does not count. A negative timeout waits for ever; 0 tries once.
+//
+// Returns:
+//   0           `destination` and `*out_generation` are filled.
+//   EOWNERDEAD  they are filled, but a writer died, and nobody has called shm_array_recover() since: rows may be half
+//               written. (Without a descriptor, SHM_ARRAY_UNTRACKED, a dead writer is not told from a slow one:
+//               EAGAIN.)
+//   EAGAIN      writers left no time for it. `destination` may be filled with anything.
+//   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
+//   EINVAL      no such rows, not enough room, unknown flags, or NULL.
+//   and with SHM_ARRAY_SNAPSHOT_MAY_LOCK what shm_array_lock() returns, but for EBUSY and ETIMEDOUT.
+//
+// Ownership: borrows. `destination` is no part of the array.
+// Memory:    what was written before the unlock that ended that generation is in the copy.
+// Since 0.1.
+int shm_array_snapshot(const shm_array_t *array,
+                       uint64_t first_row,
+                       uint64_t rows,
+                       void *destination,
+                       size_t bytes,
+                       int64_t timeout_ns,
+                       uint32_t flags,
+                       uint64_t *out_generation);
 
 // Create a topic, and open it for publishing and subscribing.
 //

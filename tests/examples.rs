@@ -98,6 +98,16 @@ impl Drop for Worker {
 }
 
 #[test]
+fn workers_share_out_their_tasks() {
+    let place = workshop::directory(&format!("examples-workers-{}", id())).expect("a directory can be made");
+    let _removed = Removed(place.clone());
+    let program = place.join("workers");
+    workshop::compile_c(&workshop::root().join("examples/c/workers.c"), &program)
+        .unwrap_or_else(|words| panic!("{words}"));
+    assert_eq!(finished(&mut Command::new(program)), "the squares below 1000 add up to 332833500\n");
+}
+
+#[test]
 fn the_quickstart_filters_the_photograph() {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(workshop::root()).args(["run", "--quiet", "--example", "quickstart"]);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-const RECORDS: [&str; 5] = ["Trailer", "Header", "Layout", "Words", "Slot"];
+const RECORDS: [&str; 7] = ["Trailer", "Header", "Layout", "Words", "Condition", "Slot", "Range"];
 
 /// Not bytes of the format: a number computed from others.
 const COMPUTED: [&str; 1] = ["FINGERPRINT"];
@@ -77,10 +77,14 @@ fn block<'a>(sources: &'a str, head: &str) -> &'a str {
     start.split_once("\n}").expect("blocks end").0
 }
 
-fn size_of(kind: &str, constants: &BTreeMap<String, String>) -> u64 {
+fn size_of(kind: &str, sources: &str, constants: &BTreeMap<String, String>) -> u64 {
+    if RECORDS.contains(&kind) {
+        let sizes = fields(sources, kind, constants);
+        return sizes.iter().map(|field| field[1].parse::<u64>().expect("a number")).sum();
+    }
     if let Some((element, count)) = kind.strip_prefix('[').and_then(|kind| kind.trim_end_matches(']').split_once("; "))
     {
-        return size_of(element, constants) * evaluate(count, constants).parse::<u64>().expect("a number");
+        return size_of(element, sources, constants) * evaluate(count, constants).parse::<u64>().expect("a number");
     }
     let bits = kind.trim_start_matches("Atomic").trim_start_matches(['u', 'i', 'U', 'I']);
     bits.parse::<u64>().unwrap_or_else(|_| panic!("{kind} is no type of a record's field")) / 8
@@ -95,7 +99,7 @@ fn fields(sources: &str, record: &str, constants: &BTreeMap<String, String>) -> 
     fields
         .map(|field| {
             let (name, kind) = field.expect("a field has a name and a type");
-            let size = size_of(kind, constants);
+            let size = size_of(kind, sources, constants);
             offset += size;
             [(offset - size).to_string(), size.to_string(), code(name)]
         })

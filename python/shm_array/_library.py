@@ -55,6 +55,7 @@ NUMA_LOCAL = 3
 # lock modes
 EXCLUSIVE = 1
 SHARED = 2
+SNAPSHOT_MAY_LOCK = 1
 # view.flags
 VIEW_C_CONTIGUOUS = 1
 VIEW_F_CONTIGUOUS = 2
@@ -68,6 +69,7 @@ ERR_VERSION = -30
 ERR_DTYPE = -40
 ERR_PANIC = -90
 MAX_NDIM = 64
+CONDITIONS = 16
 NONE = -(2**63)
 
 
@@ -219,6 +221,7 @@ class ListHandle(c_void_p):
 
 
 INTEGERS = POINTER(c_int64)
+ATOMIC_FETCH = (c_int, Handle, c_size_t, INTEGERS, c_size_t, c_void_p, c_void_p)
 FUNCTIONS = {
     "shm_array_create": (c_int, c_char_p, c_char_p, c_size_t, POINTER(c_uint64), POINTER(Options), POINTER(Handle)),
     "shm_array_open": (c_int, c_char_p, c_uint32, POINTER(Handle)),
@@ -230,8 +233,43 @@ FUNCTIONS = {
     "shm_array_lock": (c_int, Handle, c_uint32, c_int64),
     "shm_array_unlock": (c_int, Handle),
     "shm_array_recover": (c_int, Handle),
+    "shm_array_lock_range": (c_int, Handle, c_uint64, c_uint64, c_uint32, c_int64),
+    "shm_array_unlock_range": (c_int, Handle, c_uint64, c_uint64),
+    "shm_array_recover_range": (c_int, Handle, c_uint64, c_uint64),
+    "shm_array_condition_wait": (c_int, Handle, c_uint32, c_int64),
+    "shm_array_condition_notify": (c_int, Handle, c_uint32, c_uint32),
     "shm_array_resize": (c_int, Handle, c_uint64),
     "shm_array_generation": (c_int, Handle, POINTER(c_uint64)),
+    "shm_array_snapshot": (
+        c_int,
+        Handle,
+        c_uint64,
+        c_uint64,
+        c_void_p,
+        c_size_t,
+        c_int64,
+        c_uint32,
+        POINTER(c_uint64),
+    ),
+    "shm_array_atomic_load": (c_int, Handle, c_size_t, INTEGERS, c_size_t, c_void_p),
+    "shm_array_atomic_store": (c_int, Handle, c_size_t, INTEGERS, c_size_t, c_void_p),
+    "shm_array_atomic_exchange": ATOMIC_FETCH,
+    "shm_array_atomic_compare_exchange": (
+        c_int,
+        Handle,
+        c_size_t,
+        INTEGERS,
+        c_size_t,
+        c_void_p,
+        c_void_p,
+        POINTER(c_int),
+    ),
+    "shm_array_atomic_fetch_add": ATOMIC_FETCH,
+    "shm_array_atomic_fetch_min": ATOMIC_FETCH,
+    "shm_array_atomic_fetch_max": ATOMIC_FETCH,
+    "shm_array_atomic_fetch_and": ATOMIC_FETCH,
+    "shm_array_atomic_fetch_or": ATOMIC_FETCH,
+    "shm_array_atomic_fetch_xor": ATOMIC_FETCH,
     "shm_array_stat": (c_int, Handle, POINTER(Stat)),
     "shm_array_append": (c_int, Handle, c_uint64, c_void_p, c_size_t),
     "shm_array_trim": (c_int, Handle),

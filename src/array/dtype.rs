@@ -29,6 +29,17 @@ pub struct Dtype {
     alignment: u64,
 }
 
+/// A kind of number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// An integer that may be negative.
+    Signed,
+    /// An integer that may not.
+    Unsigned,
+    /// IEEE 754.
+    Float,
+}
+
 /// Longer texts do not fit in front of a .npy file.
 const MAX_TEXT: usize = 8192;
 /// numpy keeps the size of an element in a C int.
@@ -155,6 +166,19 @@ impl Dtype {
     /// is laid out like a C struct the largest of its fields', of any other (a packed one) 1.
     pub fn alignment(&self) -> u64 {
         self.alignment
+    }
+
+    /// What kind of number an element is, where it is one that processors count with: an integer of 1, 2, 4 or 8 bytes, or
+    /// a float of 4 or 8, in this machine's byte order.
+    pub fn number(&self) -> Option<Number> {
+        let (order, code) = self.descr.split_at_checked(1)?;
+        let number = match code.as_bytes().first()? {
+            b'i' => Number::Signed,
+            b'u' => Number::Unsigned,
+            b'f' if self.itemsize == 4 || self.itemsize == 8 => Number::Float,
+            _ => return None,
+        };
+        (self.tag.is_empty() && (order == NATIVE || order == "|")).then_some(number)
     }
 
     fn extension(name: &str) -> Option<Dtype> {

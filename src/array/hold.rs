@@ -1,28 +1,56 @@
-//! What one handle holds of its array's lock.
+//! What one handle holds of its array's lock, or of a buffer of frames.
 //!
 //! A forked child has a copy of its parent's handles, and holds nothing through them: what is written here
-//! carries the epoch of the process that wrote it.
+//! carries the epoch of the process that wrote it. The ranges themselves are in the array's table, under the handle's
+//! number; here is only whether there are any.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::os::process;
 use crate::sync::rwlock::Mode;
 
-/// High half: epoch; low half: EXCLUSIVE, or the number of shared holds.
-#[derive(Debug, Default)]
-pub(super) struct Hold(AtomicU64);
+#[derive(Debug)]
+pub(super) struct Hold {
+    /// High half: epoch; low half: EXCLUSIVE, or the number of shared holds.
+    whole: AtomicU64,
+    /// Epoch of the process that has locked a range through this handle.
+    ranges: AtomicU64,
+    /// No other handle of this process has it; never 0.
+    pub number: u64,
+}
 
 const EXCLUSIVE: u64 = 1 << 31;
 const HOLDS: u64 = u32::MAX as u64;
 
+static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+impl Default for Hold {
+    fn default() -> Hold {
+        let number = LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
+        Hold { whole: AtomicU64::new(0), ranges: AtomicU64::new(0), number }
+    }
+}
+
 impl Hold {
+    /// A range is about to be locked through this handle.
+    pub fn expect_ranges(&self) {
+        if !self.may_have_ranges() {
+            self.ranges.store(process::epoch(), Ordering::Release);
+        }
+    }
+
+    /// Whether this process has ever locked a range through this handle.
+    pub fn may_have_ranges(&self) -> bool {
+        self.ranges.load(Ordering::Acquire) == process::epoch()
+    }
+
     fn epoch() -> u64 {
         process::epoch() << 32
     }
 
     /// What is held in this process.
     fn load(&self) -> u64 {
-        let hold = self.0.load(Ordering::Acquire);
+        let hold = self.whole.load(Ordering::Acquire);
         if hold & !HOLDS == Hold::epoch() { hold & HOLDS } else { 0 }
     }
 
@@ -30,7 +58,7 @@ impl Hold {
     pub fn add(&self, mode: Mode) {
         match mode {
             // Nobody else can hold it now, through this handle or another.
-            Mode::Exclusive => self.0.store(Hold::epoch() | EXCLUSIVE, Ordering::Release),
+            Mode::Exclusive => self.whole.store(Hold::epoch() | EXCLUSIVE, Ordering::Release),
             Mode::Shared => while !self.exchange(|held| Some(held + 1)).1 {},
         }
     }
@@ -52,6 +80,22 @@ impl Hold {
         }
     }
 
+    /// Take back one hold of that mode, if there is one.
+    pub fn take_only(&self, mode: Mode) -> bool {
+        loop {
+            let (before, done) = self.exchange(|held| match (held, mode) {
+                (EXCLUSIVE, Mode::Exclusive) => Some(0),
+                (0 | EXCLUSIVE, _) | (_, Mode::Exclusive) => None,
+                (shared, Mode::Shared) => Some(shared - 1),
+            });
+            let has_one =
+                if mode == Mode::Exclusive { before == EXCLUSIVE } else { before != 0 && before != EXCLUSIVE };
+            if done || !has_one {
+                return done;
+            }
+        }
+    }
+
     /// Whether this handle holds the lock exclusively.
     pub fn is_exclusive(&self) -> bool {
         self.load() == EXCLUSIVE
@@ -59,10 +103,10 @@ impl Hold {
 
     /// What was held, and whether it could be changed.
     fn exchange(&self, change: impl FnOnce(u64) -> Option<u64>) -> (u64, bool) {
-        let raw = self.0.load(Ordering::Acquire);
+        let raw = self.whole.load(Ordering::Acquire);
         let held = if raw & !HOLDS == Hold::epoch() { raw & HOLDS } else { 0 };
         let Some(after) = change(held) else { return (held, false) };
-        let done = self.0.compare_exchange(raw, Hold::epoch() | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let done = self.whole.compare_exchange(raw, Hold::epoch() | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
         (held, done)
     }
 }
@@ -78,8 +122,10 @@ mod tests {
         hold.add(Mode::Shared);
         hold.add(Mode::Shared);
         assert_eq!((hold.take(), hold.take(), hold.take()), (Some(Mode::Shared), Some(Mode::Shared), None));
+        hold.add(Mode::Shared);
+        assert!(!hold.take_only(Mode::Exclusive) && hold.take_only(Mode::Shared) && !hold.take_only(Mode::Shared));
         hold.add(Mode::Exclusive);
-        assert!(hold.is_exclusive());
+        assert!(hold.is_exclusive() && !hold.take_only(Mode::Shared));
         assert_eq!((hold.take(), hold.take()), (Some(Mode::Exclusive), None));
     }
 }

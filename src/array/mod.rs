@@ -2,11 +2,14 @@
 
 mod bulk;
 pub mod dtype;
+pub mod elements;
+pub mod frames;
 mod growth;
 pub mod handover;
 mod hold;
 pub mod options;
 pub mod placement;
+pub mod snapshot;
 pub mod stat;
 pub mod view;
 
@@ -27,13 +30,16 @@ use crate::segment::create::{Blueprint, Unnamed, build};
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::placement as made;
-use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, kind, lifetime, origin};
+use crate::segment::format::{CONDITIONS, DEFAULT_SLOTS, Layout, MAX_NDIM, MAX_SLOTS, PAGE, kind, lifetime, origin};
 use crate::segment::{Access, Segment, npy, open, remove};
+use crate::sync::condition::{self, Awoken};
 use crate::sync::generation::{self, Generation, Published};
 use crate::sync::notifier::Watches;
+use crate::sync::range_table::Rows;
+use crate::sync::ranges;
 use crate::sync::rwlock::{self, Acquired, Mode};
 
-use dtype::Dtype;
+use dtype::{Dtype, Number};
 use hold::Hold;
 use options::{OpenFlags, Options};
 use placement::Placement;
@@ -57,6 +63,8 @@ pub struct Array {
 struct Opened {
     segment: Segment,
     dtype: Dtype,
+    /// What atomic operations work on.
+    number: Option<Number>,
     /// Of an ordinary .npy file; a shared segment's can change.
     ordinary: Option<Layout>,
     texts: Texts,
@@ -218,7 +226,7 @@ impl Array {
             tag: text(dtype.tag()),
             metadata: (!metadata.is_empty()).then(|| text(&metadata)),
         };
-        let opened = Arc::new(Opened { segment, dtype, ordinary, texts });
+        let opened = Arc::new(Opened { number: dtype.number(), segment, dtype, ordinary, texts });
         let array = Array { watches: Watches::default(), opened, window: None, hold: Hold::default() };
         if front_stale && array.segment().access() == Access::Write && !untracked {
             array.finish_interrupted_resize();
@@ -252,14 +260,19 @@ impl Array {
         }
     }
 
+    /// From the file's start to the elements, in bytes.
+    fn data_offset(&self) -> u64 {
+        match self.segment().contents() {
+            Contents::Shared(description) => description.header.data_offset,
+            Contents::Ordinary(file) => file.front.data_offset,
+        }
+    }
+
     /// Where the elements lie, now: after another process's resize ask again.
     pub fn view(&self) -> Result<View> {
         let segment = self.segment();
-        let (data_offset, is_shared) = match segment.contents() {
-            Contents::Shared(description) => (description.header.data_offset, true),
-            Contents::Ordinary(file) => (file.front.data_offset, false),
-        };
-        let start = segment.start().wrapping_add(data_offset as usize);
+        let is_shared = matches!(segment.contents(), Contents::Shared(_));
+        let start = segment.start().wrapping_add(self.data_offset() as usize);
         let dtype = &self.opened.dtype;
         let mut view = View::new(start, self.geometry()?, dtype.itemsize(), dtype.alignment());
         view.writable = segment.access() != Access::Read;
@@ -304,8 +317,74 @@ impl Array {
         if attachment.words().front_stale.load(Relaxed) != 0 {
             self.write_front(&self.layout()?)?;
         }
-        rwlock::recover(attachment);
+        rwlock::recover(attachment)?;
+        condition::notify_all(attachment);
         Ok(())
+    }
+
+    /// Lock `count` rows from `first`: an exclusive range excludes all that overlap it, others run beside it.
+    ///
+    /// A row is one index of the growing axis (the first in C order, the last in Fortran order) of the whole array,
+    /// whatever part of it this handle shows. It may lie behind the present end, within the capacity.
+    pub fn lock_range(&self, first: u64, count: u64, mode: Mode, timeout: Timeout) -> Result<Acquired> {
+        let rows = self.rows(first, count)?;
+        let attachment = self.segment().attachment()?;
+        self.hold.expect_ranges();
+        ranges::lock(attachment, self.hold.number, rows, mode, timeout)
+    }
+
+    /// Release a range as it was locked; EPERM where this handle does not hold it.
+    pub fn unlock_range(&self, first: u64, count: u64) -> Result<()> {
+        let rows = self.rows(first, count)?;
+        if self.hold.may_have_ranges() && ranges::unlock(self.segment().attachment()?, self.hold.number, Some(rows))? {
+            return Ok(());
+        }
+        Err(Error::os(
+            Errno::EPERM,
+            format!(
+                "this handle does not hold {count} rows from {first}: unlock each range as it was locked, through the \
+                 handle that locked it; a child made by fork holds none of its parent's ranges"
+            ),
+        ))
+    }
+
+    /// Declare rows repaired after a holder of them died, under an exclusive range that contains them.
+    pub fn recover_range(&self, first: u64, count: u64) -> Result<()> {
+        let rows = self.rows(first, count)?;
+        ranges::recover(self.segment().attachment()?, self.hold.number, rows)
+    }
+
+    /// Give the exclusive lock back, sleep until that condition is notified, and take the lock again. What is waited for
+    /// must be looked at in a loop. The lock is held afterwards, except after an error.
+    pub fn wait_for(&self, condition: u32, timeout: Timeout) -> Result<Awoken> {
+        let condition = condition_index(condition)?;
+        self.require_exclusive("wait for a condition of")?;
+        let attachment = self.segment().attachment()?;
+        self.hold.take();
+        let awoken = condition::wait(attachment, condition, timeout)?;
+        self.hold.add(Mode::Exclusive);
+        Ok(awoken)
+    }
+
+    /// Call those who wait for that condition: so many at once, the others soon.
+    pub fn notify(&self, condition: u32, count: u32) -> Result<()> {
+        let condition = condition_index(condition)?;
+        if count == 0 {
+            return Err(Error::invalid("count is 0: name how many are to be woken at once, or UINT32_MAX for all"));
+        }
+        condition::notify(self.segment().attachment()?, condition, count);
+        Ok(())
+    }
+
+    fn rows(&self, first: u64, count: u64) -> Result<Rows> {
+        let capacity = self.segment().description()?.layout.capacity;
+        let rows = Rows::new(first, count).filter(|rows| rows.end <= capacity);
+        rows.ok_or_else(|| {
+            Error::invalid(format!(
+                "{count} rows from {first} are no range of this array: it has room for {capacity} rows, and a range has at \
+                 least one"
+            ))
+        })
     }
 
     fn require_exclusive(&self, what: &str) -> Result<()> {
@@ -411,6 +490,11 @@ impl Array {
 impl Drop for Array {
     fn drop(&mut self) {
         while self.unlock().is_ok() {}
+        if self.hold.may_have_ranges()
+            && let Ok(attachment) = self.segment().attachment()
+        {
+            while ranges::unlock(attachment, self.hold.number, None).unwrap_or(false) {}
+        }
     }
 }
 
@@ -433,6 +517,11 @@ pub fn collect(persistent_after: Option<Duration>) -> Result<u64> {
 fn where_it_is(name: &str, places: &[Place]) -> Result<Place> {
     let existing = places.iter().find(|place| place.path().is_some_and(|path| file::named(path).is_ok()));
     existing.map_or_else(|| Place::find(name), |place| Ok(place.clone()))
+}
+
+fn condition_index(condition: u32) -> Result<usize> {
+    let index = usize::try_from(condition).ok().filter(|index| *index < CONDITIONS);
+    index.ok_or_else(|| Error::invalid(format!("condition {condition}: an array has {CONDITIONS}, numbered from 0")))
 }
 
 fn ordinary_layout(file: &OrdinaryFile, dtype: &Dtype) -> Result<Layout> {

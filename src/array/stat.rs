@@ -10,6 +10,7 @@ use crate::segment::directory::Watch;
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::origin;
 use crate::sync::generation::Published;
+use crate::sync::range_table::{Rows, Table};
 use crate::sync::rwlock::{INCONSISTENT, Mode};
 
 use super::Array;
@@ -83,12 +84,13 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         let Some(slot) = control.slot(index).filter(|slot| slot.pid.load(Relaxed) != 0) else { continue };
         let identity = Identity::of_slot(index, slot.incarnation.load(Relaxed));
         if let Some(pid) = alive(identity) {
-            shared |= slot.shared.load(Relaxed) as u32 != 0;
+            shared |= slot.shared.load(Relaxed) as u32 != 0 || slot.ranged.load(Relaxed) as u32 != 0;
             if slot.pid_namespace.load(Relaxed) == process::pid_namespace() {
                 lockers.push(pid);
             }
         }
     }
+    let has_dirty_rows = Table::new(control.ranges(), words).dirty(Rows::ALL).is_some();
     let lock_pid = Identity::from_word(word).and_then(alive).unwrap_or(0);
     let mut pids = process::who_maps(segment.id());
     pids.extend(lockers);
@@ -109,7 +111,7 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         slots: header.slots,
         lock: if lock_pid != 0 { Some(Mode::Exclusive) } else { shared.then_some(Mode::Shared) },
         lock_pid,
-        inconsistent: word & INCONSISTENT != 0,
+        inconsistent: word & INCONSISTENT != 0 || has_dirty_rows,
         placement: array.placement(),
         allocated_bytes: allocated(segment),
         published: array.last_publish()?,

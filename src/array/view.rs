@@ -1,5 +1,7 @@
 //! Where the elements lie: numpy's shapes, strides and slices.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::segment::format::{Layout, MAX_NDIM};
 
@@ -121,6 +123,26 @@ impl Geometry {
         Ok(self)
     }
 
+    /// Some of its rows; an array without axes has one, itself.
+    pub fn rows(mut self, rows: Range<u64>) -> Result<Geometry> {
+        let len = if self.ndim == 0 { 1 } else { self.shape[0] };
+        if rows.start > rows.end || rows.end > len {
+            let Range { start, end } = rows;
+            return Err(Error::invalid(format!("rows from {start} to {end} of an array that has {len}")));
+        }
+        if self.ndim > 0 {
+            // Within the elements, or none.
+            self.offset += (rows.start as i64).saturating_mul(self.strides[0]);
+            self.shape[0] = rows.end - rows.start;
+        }
+        Ok(self)
+    }
+
+    /// Length and stride of each axis.
+    pub fn axes(&self) -> impl Iterator<Item = (u64, i64)> {
+        (0..self.ndim).map(|axis| (self.shape[axis], self.strides[axis]))
+    }
+
     /// Whether it, whoever made it up, reaches no byte outside of the `bytes` that the elements may take.
     pub fn lies_within(&self, bytes: u64, itemsize: u64) -> bool {
         if self.ndim > MAX_NDIM || !(0..=bytes as i128).contains(&i128::from(self.offset)) {
@@ -145,7 +167,8 @@ impl Geometry {
         &self.shape[..self.ndim]
     }
 
-    fn count(&self) -> u64 {
+    /// Elements.
+    pub fn count(&self) -> u64 {
         if self.shape().contains(&0) { 0 } else { self.shape().iter().product() }
     }
 

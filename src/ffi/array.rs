@@ -16,6 +16,7 @@ use crate::error::{Code, Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::segment::birth::{Readiness, Way};
+use crate::sync::condition::Awoken;
 use crate::sync::rwlock::{Acquired, Mode};
 
 /// Open for loads only: a store is a SIGSEGV.
@@ -52,6 +53,8 @@ pub const SHM_ARRAY_WAKES_READERS: u32 = 16384;
 pub const SHM_ARRAY_EXCLUSIVE: u32 = 1;
 /// Lock mode: together with others who only read.
 pub const SHM_ARRAY_SHARED: u32 = 2;
+/// Conditions of an array, numbered from 0.
+pub const SHM_ARRAY_CONDITIONS: u32 = 16;
 /// The last axis is the fastest, without gaps.
 pub const SHM_ARRAY_VIEW_C_CONTIGUOUS: u32 = 1;
 /// The first axis is the fastest, without gaps.
@@ -421,26 +424,30 @@ pub unsafe extern "C" fn shm_array_slice(
 pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     guard(|| {
         let array = handle(array)?;
-        let mode = match mode {
-            SHM_ARRAY_EXCLUSIVE => Mode::Exclusive,
-            SHM_ARRAY_SHARED => Mode::Shared,
-            _ => {
-                return Err(Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED")));
-            }
-        };
-        match array.lock(mode, Timeout::from_ns(timeout_ns))? {
-            Acquired::Clean => Ok(()),
-            Acquired::OwnerDied => Err(owner_died()),
-        }
+        told(array.lock(lock_mode(mode)?, Timeout::from_ns(timeout_ns))?)
     })
 }
 
+fn lock_mode(mode: u32) -> Result<Mode> {
+    match mode {
+        SHM_ARRAY_EXCLUSIVE => Ok(Mode::Exclusive),
+        SHM_ARRAY_SHARED => Ok(Mode::Shared),
+        _ => Err(Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED"))),
+    }
+}
+
+fn told(acquired: Acquired) -> Result<()> {
+    if acquired == Acquired::Clean { Ok(()) } else { Err(owner_died("the lock is held now")) }
+}
+
 #[cold]
-fn owner_died() -> Error {
+pub(super) fn owner_died(what: &str) -> Error {
     Error::os(
         Errno::EOWNERDEAD,
-        "the lock is held now, but a holder died while writing: the elements may be half written; repair them under the \
-         exclusive lock, then call shm_array_recover()",
+        format!(
+            "{what}, but a holder died while writing: the elements may be half written; repair them under an exclusive \
+             lock, then call shm_array_recover(), or shm_array_recover_range() for a range"
+        ),
     )
 }
 
@@ -456,7 +463,7 @@ pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
     guard(|| handle(array)?.unlock())
 }
 
-/// Declare the elements repaired after EOWNERDEAD; the lock stays held.
+/// Declare the elements repaired after EOWNERDEAD, ranges included; the lock stays held.
 ///
 /// Returns:
 ///   EPERM   this handle does not hold the lock exclusively.
@@ -466,6 +473,113 @@ pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_recover(array: Option<&Array>) -> c_int {
     guard(|| handle(array)?.recover())
+}
+
+/// Lock a range of rows, waiting at most `timeout_ns` nanoseconds.
+///
+/// Exclusive ranges exclude all that overlap them, shared ones do not exclude each other, and ranges apart run side by
+/// side; overlapping ones are served in the order in which they came. A row is one index of the growing axis (the first
+/// in C order, the last in Fortran order) of the whole array, whatever part of it the handle shows; rows behind the
+/// present end, within the capacity, may be locked too. An array without dimensions has one row. The whole array's lock
+/// and ranges know each other: its exclusive holder excludes all ranges, its shared holders exclude exclusive ranges.
+///
+/// Returns:
+///   0           the caller holds the range.
+///   EOWNERDEAD  the caller holds the range, and a holder of rows in it, or of the whole array, died while writing.
+///               Repair them, then call shm_array_recover_range() (for the whole array: lock it, shm_array_recover());
+///               until then everybody who locks such rows is told, and nobody else.
+///   ETIMEDOUT   not acquired in time (EBUSY where the timeout was 0), or no room in the table of ranges: it has as many
+///               records as the array has slots.
+///   EINVAL      `array` is NULL, `mode` is unknown, `rows` is 0, or the range ends behind the capacity.
+///   and EACCES, EUSERS, EOPNOTSUPP as shm_array_lock().
+///
+/// Ownership: borrows `array`. Pair each 0 or EOWNERDEAD with one shm_array_unlock_range() of the same rows.
+/// Threads:   any thread may call, and any thread may unlock through the same handle, which may hold many ranges. Who
+///            locks rows that this process holds already waits, like anybody else.
+/// Fork:      a child holds none of its parent's ranges.
+/// Memory:    what was written before an unlock is visible after the next lock of those rows, in any process.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_lock_range(
+    array: Option<&Array>,
+    first_row: u64,
+    rows: u64,
+    mode: u32,
+    timeout_ns: i64,
+) -> c_int {
+    guard(|| {
+        let array = handle(array)?;
+        told(array.lock_range(first_row, rows, lock_mode(mode)?, Timeout::from_ns(timeout_ns))?)
+    })
+}
+
+/// Release a range, as it was locked.
+///
+/// Returns:
+///   EPERM   this handle holds no range of just these rows (another one may; a forked child never does).
+///   EINVAL  `array` is NULL, or these can be no rows of it.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_unlock_range(array: Option<&Array>, first_row: u64, rows: u64) -> c_int {
+    guard(|| handle(array)?.unlock_range(first_row, rows))
+}
+
+/// Declare rows repaired after EOWNERDEAD; the range stays held.
+///
+/// Returns:
+///   EPERM      this handle holds no exclusive range that contains these rows.
+///   ENOSPC     they lie within a dead holder's rows, and the table of ranges has no room for both that remain.
+///   ETIMEDOUT  a process that was stopped has been in the table of ranges for a second: try again.
+///   EINVAL     `array` is NULL, or these can be no rows of it.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_recover_range(array: Option<&Array>, first_row: u64, rows: u64) -> c_int {
+    guard(|| handle(array)?.recover_range(first_row, rows))
+}
+
+/// Give the exclusive lock back, sleep until the condition is notified, and take the lock again.
+///
+/// `condition` is a number below SHM_ARRAY_CONDITIONS, whose meaning its users agree on. A waiter may also wake without
+/// having been meant: look at what you wait for, and wait again, in a loop. A negative timeout waits for ever.
+///
+/// Returns:
+///   0           notified, or awake for no reason; the lock is held.
+///   EOWNERDEAD  the lock is held, and a holder died while writing: see shm_array_lock(). Waiters learn of a death within
+///               some 20 ms, though nobody notifies them.
+///   ETIMEDOUT   not notified in time; the lock is held.
+///   ENOLCK      the time is up, and others kept the lock for 20 ms beyond it: it is NOT held.
+///   EPERM       this handle does not hold the lock exclusively.
+///   EINVAL      `array` is NULL, or there is no such condition.
+///
+/// Threads:   as shm_array_lock(); while it sleeps, other threads may lock through the same handle.
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_condition_wait(array: Option<&Array>, condition: u32, timeout_ns: i64) -> c_int {
+    guard(|| match handle(array)?.wait_for(condition, Timeout::from_ns(timeout_ns))? {
+        Awoken::Called(acquired) => told(acquired),
+        Awoken::TimedOut(Acquired::OwnerDied) => Err(owner_died("the lock is held now")),
+        Awoken::TimedOut(Acquired::Clean) => Err(Error::os(
+            Errno::ETIMEDOUT,
+            format!("condition {condition} was not notified in time; the lock is held"),
+        )),
+    })
+}
+
+/// Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
+///
+/// Change what they wait for under the exclusive lock, and notify while you still hold it: then a kill at any instruction
+/// loses nothing. Whoever is killed between an unlock and a notification after it has notified nobody.
+///
+/// Returns:
+///   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.
+///   and EACCES, EOPNOTSUPP as shm_array_lock().
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_condition_notify(array: Option<&Array>, condition: u32, count: u32) -> c_int {
+    guard(|| handle(array)?.notify(condition, count))
 }
 
 /// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.

@@ -1,8 +1,10 @@
 //! The C boundary: conventions in the header's preface, one function a call of the floors below.
 
 pub mod array;
+pub mod atomic;
 pub mod barrier;
 pub mod event;
+pub mod frames;
 pub mod handover;
 pub mod list;
 pub mod memory;
@@ -13,6 +15,7 @@ pub mod queue;
 pub mod records;
 pub mod report;
 pub mod semaphore;
+pub mod snapshot;
 pub mod topic;
 
 use std::cell::RefCell;

@@ -175,6 +175,58 @@ pub struct shm_array_entry_t {
     pub reserved: u32,
 }
 
+/// One frame.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct shm_frame_t {
+    /// sizeof(shm_frame_t), set by the caller.
+    pub size: usize,
+    /// Where it lies, in C order and without gaps; NULL after shm_frames_copy_latest().
+    pub data: *mut std::ffi::c_void,
+    /// Bytes of one frame.
+    pub bytes: u64,
+    /// The first frame is number 1; 0 while it is being filled.
+    pub number: u64,
+    /// Frames between the last one that was had through this handle and this one; 0 for the first.
+    pub missed: u64,
+    /// Which buffer it lies in: the index of the first axis of the .npy file.
+    pub buffer: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What frames look like, and how things stand.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct shm_frames_stat_t {
+    /// sizeof(shm_frames_stat_t), set by the caller.
+    pub size: usize,
+    /// numpy's type string or descr; borrowed from the handle.
+    pub dtype: *const c_char,
+    /// Bytes of one element.
+    pub itemsize: u64,
+    /// Bytes of one frame.
+    pub frame_bytes: u64,
+    /// Number of the latest frame; 0: none yet.
+    pub latest: u64,
+    /// How many buffers there are.
+    pub buffers: u32,
+    /// Buffers that living readers have pinned.
+    pub pinned: u32,
+    /// Buffers that living writers fill.
+    pub writing: u32,
+    /// How many processes can take part.
+    pub slots: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Dimensions of a frame.
+    pub ndim: u32,
+    /// Elements along each axis of a frame.
+    pub shape: [u64; 64],
+}
+
 /// Plain data that may be copied in part, and that is valid when all its bytes are zero.
 ///
 /// # Safety
@@ -191,6 +243,10 @@ unsafe impl Sized for shm_array_stat_t {}
 unsafe impl Sized for shm_array_entry_t {}
 // SAFETY: see the structs.
 unsafe impl Sized for shm_array_identity_t {}
+// SAFETY: see the structs.
+unsafe impl Sized for shm_frame_t {}
+// SAFETY: see the structs.
+unsafe impl Sized for shm_frames_stat_t {}
 
 /// All zero.
 pub(super) fn zeroed<T: Sized>() -> T {

@@ -2,6 +2,7 @@
 //!
 //! Nothing above this floor names libc, nix or memmap2.
 
+pub mod atomic;
 pub mod cgroup;
 pub mod copy;
 pub mod event_fd;
@@ -13,5 +14,6 @@ pub mod memory;
 pub mod name;
 pub mod parallel;
 pub mod process;
+pub mod racing;
 pub mod thread;
 pub mod time;

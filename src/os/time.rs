@@ -2,7 +2,8 @@
 //!
 //! All waits are on CLOCK_MONOTONIC, which is what [`Instant`] reads on Linux.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
+pub use std::time::{Duration, Instant};
 
 /// The caller's patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

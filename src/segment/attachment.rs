@@ -213,7 +213,9 @@ impl Attachment {
         let slot = self.control.slot(index).ok_or_else(|| Error::new(Code::Corrupt, "the slot table is gone"))?;
         let incarnation = slot.incarnation.load(Ordering::Relaxed).wrapping_add(1) & INCARNATION_MASK;
         // What a dead owner left goes first: with the new incarnation nobody takes it for ours.
-        slot.shared.store(u64::from(incarnation) << 32, Ordering::SeqCst);
+        for holds in [&slot.shared, &slot.ranged] {
+            holds.store(u64::from(incarnation) << 32, Ordering::SeqCst);
+        }
         self.forget_reader(index);
         let myself = process::myself();
         slot.pid.store(myself.pid, Ordering::Relaxed);

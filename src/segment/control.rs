@@ -1,12 +1,12 @@
 //! The control block in memory: typed access to bytes that other processes change at the same time.
 
-use std::mem::size_of;
+use std::mem::{offset_of, size_of};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::error::{Code, Error, Result};
 
-use super::format::{Header, Layout, PAGE, Record, Slot, Words, page};
+use super::format::{Header, Layout, PAGE, Range, Record, Slot, Words, page};
 
 /// A mapped control block. Whoever holds one keeps its mapping.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Control {
     len: usize,
     slots_offset: usize,
     slots: usize,
+    ranges_offset: usize,
+    ranges: usize,
     state_offset: usize,
     state_len: usize,
     capacity_bytes: u64,
@@ -27,6 +29,12 @@ unsafe impl Send for Control {}
 unsafe impl Sync for Control {}
 
 const RECORD_WORDS: usize = size_of::<Layout>() / size_of::<u64>();
+/// So often a record may change under its reader.
+const ATTEMPTS: usize = 1000;
+
+fn restless() -> Error {
+    Error::new(Code::Corrupt, "the layout changes faster than it can be read")
+}
 
 impl Control {
     /// Over a mapped control block.
@@ -41,6 +49,8 @@ impl Control {
             len,
             slots_offset: header.slots_offset as usize,
             slots: header.slots as usize,
+            ranges_offset: header.ranges_offset as usize,
+            ranges: header.ranges as usize,
             state_offset: header.state_offset as usize,
             state_len: header.state_len as usize,
             capacity_bytes: header.capacity_bytes,
@@ -77,6 +87,12 @@ impl Control {
             .then(|| unsafe { &*self.start.as_ptr().add(self.slots_offset + index * size_of::<Slot>()).cast::<Slot>() })
     }
 
+    /// The table of range locks.
+    pub fn ranges(&self) -> &[Range] {
+        // SAFETY: the table was checked to lie within the block, at a multiple of 64; it is made of atomics only.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().add(self.ranges_offset).cast(), self.ranges) }
+    }
+
     /// Where an object's own state begins, and its length in bytes; aligned to [`super::format::STATE_ALIGNMENT`].
     pub fn state(&self) -> (NonNull<u8>, usize) {
         // SAFETY: the state was checked to lie within the block.
@@ -92,7 +108,6 @@ impl Control {
 
     /// The valid layout record, checked, and the number of its edition.
     pub fn layout(&self) -> Result<(u32, Layout)> {
-        const ATTEMPTS: usize = 1000;
         let edition_word = &self.words().layout;
         for _ in 0..ATTEMPTS {
             // SYNC: pairs with the Release in `replace_layout`: the record is at least as new as its edition.
@@ -109,7 +124,25 @@ impl Control {
                 return layout.validate(self.capacity_bytes).map(|()| (edition, layout));
             }
         }
-        Err(Error::new(Code::Corrupt, "the layout changes faster than it can be read"))
+        Err(restless())
+    }
+
+    /// The length of one axis now, for who knows the rest of the layout. Compare it with the capacity: it is not
+    /// checked.
+    #[inline]
+    pub fn length(&self, axis: usize) -> Result<u64> {
+        const FIRST: usize = offset_of!(Layout, shape) / size_of::<u64>();
+        let edition_word = &self.words().layout;
+        for _ in 0..ATTEMPTS {
+            // SYNC: as in `layout`.
+            let edition = edition_word.load(Ordering::Acquire);
+            let length = self.record(edition)[FIRST..][axis].load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            if edition_word.load(Ordering::Relaxed) == edition {
+                return Ok(length);
+            }
+        }
+        Err(restless())
     }
 
     /// Write the record that is not in use, then make it the valid one. The caller holds the exclusive lock and may

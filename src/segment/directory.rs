@@ -4,6 +4,7 @@ use std::iter;
 use std::mem::size_of;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Errno, Result};
@@ -14,6 +15,7 @@ use crate::os::time;
 
 use super::Segment;
 use super::attachment::Identity;
+use super::control::Control;
 use super::examine::{Contents, Description, examine};
 use super::format::{Slot, lock_bit, lock_byte, origin};
 use super::remove::remove_unused;
@@ -155,6 +157,17 @@ impl Watch {
             (Some(fd), Some(byte)) => file_lock::is_write_locked(fd, byte).unwrap_or(false),
             _ => false,
         }
+    }
+
+    /// Whether the process that an identity names is known to be dead. Not knowing is not that.
+    pub fn is_dead(&self, control: &Control, identity: Identity) -> bool {
+        let Some(index) = identity.slot() else { return true };
+        let Some(slot) = control.slot(index) else { return true };
+        if Identity::of_slot(index, slot.incarnation.load(Ordering::Acquire)) != identity {
+            return true;
+        }
+        let byte = lock_byte::SLOT + index as i64;
+        self.0.as_ref().is_some_and(|fd| file_lock::is_write_locked(fd, byte) == Ok(false))
     }
 }
 

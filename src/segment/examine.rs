@@ -178,6 +178,7 @@ fn check_header(header: &Header, trailer: &Trailer) -> Result<()> {
         && (1..=MAX_SLOTS).contains(&header.slots)
         && header.slots_offset.is_multiple_of(size_of::<Slot>() as u32)
         && within(header.slots_offset, header.slots, size_of::<Slot>() as u64)
+        && u64::from(header.ranges_offset).is_multiple_of(RANGE_SIZE)
         && within(header.ranges_offset, header.ranges, RANGE_SIZE)
         && header.state_offset.is_multiple_of(STATE_ALIGNMENT)
         && within(header.state_offset, header.state_len, 1)

@@ -270,7 +270,7 @@ unsafe impl Record for Trailer {}
 pub struct Words {
     /// The lock: bits 0-29 the owner's identity, 30 inconsistent, 31 somebody sleeps.
     pub lock: AtomicU32,
-    /// 1 while a writer sleeps until the readers have gone.
+    /// A bell (see `sync::bell`): who waits for readers to go sleeps at it, and readers who go ring it.
     pub drain: AtomicU32,
     /// Identity of a waiter who has slept and is next; 0: none.
     pub next: AtomicU32,
@@ -286,12 +286,21 @@ pub struct Words {
     pub front_stale: AtomicU32,
     /// Where the next search for a free slot begins.
     pub next_slot: AtomicU32,
-    reserved_32: AtomicU32,
+    /// Records in the table of ranges that are exclusive: wanted, held, or left dirty by the dead.
+    pub ranges_exclusive: AtomicU32,
     reserved_line: [AtomicU64; 2],
-    /// One bit a slot: its owner has ever held the lock shared.
+    /// One bit a slot: its owner has ever held the lock, or a range, shared.
     pub readers: [AtomicU64; 16],
-    /// The small lock of the range table and its ticket counter (not used yet).
-    ranges_reserved: [AtomicU64; 8],
+    /// The mutex of the table of ranges.
+    pub ranges_mutex: AtomicU32,
+    /// One more than the index of the last record in use.
+    pub ranges_high: AtomicU32,
+    /// The last ticket that was drawn.
+    pub ranges_ticket: AtomicU64,
+    /// A bell: who found the table of ranges full sleeps at it.
+    pub ranges_full: AtomicU32,
+    ranges_reserved_32: AtomicU32,
+    ranges_reserved: [AtomicU64; 5],
     /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
     /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
@@ -305,8 +314,8 @@ pub struct Words {
     pub published: AtomicU32,
     publisher_reserved_32: AtomicU32,
     publisher_reserved: [AtomicU64; 4],
-    /// Condition variables of the lock (not used yet).
-    conditions_reserved: [AtomicU64; 16],
+    /// What can be waited for under the exclusive lock.
+    pub conditions: [Condition; CONDITIONS],
     reserved: [AtomicU64; 8],
 }
 
@@ -323,12 +332,49 @@ pub struct Slot {
     /// For diagnosis.
     pub start_time: AtomicU64,
     reserved: [AtomicU64; 5],
-    /// High half: the incarnation that counts; low half: how often this process holds the lock shared.
+    /// High half: the incarnation that counts; low half: how often this process holds the whole array shared.
     pub shared: AtomicU64,
-    reserved_line: [AtomicU64; 7],
+    /// The same for its ranges, held or wanted.
+    pub ranged: AtomicU64,
+    reserved_line: [AtomicU64; 6],
 }
 
-/// Room for one range lock (not used by version 1.0).
+/// One condition: a counter of notifications, which is slept on.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Condition {
+    /// Raised by each notification.
+    pub sequence: AtomicU32,
+    /// How many wait, the dead included.
+    pub waiters: AtomicU32,
+}
+
+/// How many conditions an array has.
+pub const CONDITIONS: usize = 16;
+
+/// One range of rows that somebody holds or wants, or that a dead writer left. One cache line.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Range {
+    /// Identity of the process whose record this is; 0: the record is free. Stored last.
+    pub owner: AtomicU32,
+    /// Bits of `sync::ranges::state`.
+    pub state: AtomicU32,
+    /// 1 while the owner sleeps until it may look again; a futex word.
+    pub asleep: AtomicU32,
+    reserved_32: AtomicU32,
+    /// Which of the owner's handles holds it.
+    pub handle: AtomicU64,
+    /// Overlapping records are served in the order of their tickets.
+    pub ticket: AtomicU64,
+    /// The first row.
+    pub start: AtomicU64,
+    /// The row behind the last.
+    pub end: AtomicU64,
+    reserved: [AtomicU64; 2],
+}
+
+/// Bytes of one [`Range`].
 pub const RANGE_SIZE: u64 = 64;
 
 /// Where things lie in the last page of the control block.
@@ -346,6 +392,9 @@ pub mod page {
 const _: () = {
     assert!(size_of::<Words>() == 512);
     assert!(size_of::<Slot>() == 128 && offset_of!(Slot, shared) == 64);
+    assert!(size_of::<Range>() == 64 && offset_of!(Range, start) == 32);
+    assert!(offset_of!(Words, ranges_exclusive) == 44 && offset_of!(Words, ranges_mutex) == 192);
+    assert!(offset_of!(Words, conditions) == 320);
     assert!(size_of::<Layout>() == 1152);
     assert!(size_of::<Header>() == 704 && offset_of!(Header, placement) == 184);
     assert!(size_of::<Trailer>() == 64 && offset_of!(Trailer, magic) == 56);

@@ -10,6 +10,7 @@ pub mod birth;
 pub mod control;
 pub mod create;
 pub mod directory;
+pub mod elements;
 pub mod examine;
 pub mod format;
 pub mod lease;

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::mem::{align_of, size_of};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
@@ -183,6 +184,15 @@ impl<S: State> Object<S> {
         (unsafe { start.add(size_of::<S>()) }, len - size_of::<S>())
     }
 
+    /// The same as words: whole ones, all zero at first.
+    pub fn extra_words(&self) -> &[AtomicU64] {
+        const { assert!(size_of::<S>().is_multiple_of(size_of::<AtomicU64>())) };
+        let (start, len) = self.extra();
+        // SAFETY: that many bytes are mapped there for as long as the object lives, aligned (the state is, and its length is
+        // a multiple of 8), and any bytes are values of atomics.
+        unsafe { std::slice::from_raw_parts(start.as_ptr().cast(), len / size_of::<AtomicU64>()) }
+    }
+
     /// What the object carries, and its length in bytes. Never trust what is read there.
     pub fn data(&self) -> (NonNull<u8>, u64) {
         let header = &self.description().header;
@@ -257,7 +267,7 @@ impl<S: State> Object<S> {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
-    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use std::sync::atomic::Ordering::SeqCst;
 
     use super::*;
 

@@ -6,13 +6,11 @@
 //! table must be looked through, until one has done so to the end ([`Guard::repaired`]). A panic inside a critical
 //! section leaves the same mark as a death.
 
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::time::Duration;
-
 use crate::error::{Errno, Error, Result};
+use crate::os::atomic::AtomicU32;
+use crate::os::atomic::Ordering::{Relaxed, SeqCst};
 use crate::os::futex::{self, Queue};
-use crate::os::time::Timeout;
+use crate::os::time::{Duration, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
 pub use crate::segment::format::lock_bit::INCONSISTENT;
 use crate::segment::format::lock_bit::WAITERS;

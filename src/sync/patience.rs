@@ -96,6 +96,11 @@ impl Patience {
         self.has_slept
     }
 
+    /// What is left of the caller's time, and at least `grace`.
+    pub fn rest(&mut self, grace: Duration) -> Timeout {
+        Timeout::For(self.deadline().at_most(Duration::MAX).max(grace))
+    }
+
     fn deadline(&mut self) -> Deadline {
         *self.deadline.get_or_insert_with(|| self.timeout.deadline())
     }

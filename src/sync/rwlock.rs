@@ -1,4 +1,5 @@
-//! The lock of a whole array: exclusive or shared, robust, fair under contention.
+//! The lock of a whole array: exclusive or shared, robust, fair under contention. Ranges of rows (`ranges`) stand on
+//! it.
 //!
 //! # State
 //!
@@ -8,18 +9,24 @@
 //! | `lock`, bit 30 INCONSISTENT | a holder died while writing; stays until recovered | who takes over from the dead; cleared by `recover` |
 //! | `lock`, bit 31 WAITERS | somebody sleeps on this word | waiters; cleared by unlock, which wakes |
 //! | slot's `shared`, low half | how often this process holds the array shared | that process alone; a dead one's is reaped |
+//! | slot's `ranged`, low half | how many ranges of rows it holds or wants | as `shared` |
 //! | `readers`, one bit a slot | where to look for holders | set before a slot's first shared lock |
+//! | `ranges_exclusive` | how many exclusive ranges are wanted, held, or left dirty by the dead | `range_table`, under its mutex |
 //! | `writer` | the owner, once all readers have gone | the owner |
-//! | `drain` | 1: the owner sleeps until readers have gone | the owner; cleared by who wakes it |
+//! | `drain` | a bell: somebody sleeps until readers have gone | who sleeps; readers who go ring it |
 //! | `next` | identity of a waiter who has slept: nobody else may take `lock` before it | that waiter; anybody, after a while |
-//! | `begun`, `ended` | writes begun and ended; their difference tells a torn read | the exclusive holder |
+//! | `begun`, `ended` | writes begun and ended; their difference tells a torn read | the exclusive holder; who is in the table of ranges |
 //!
 //! # Transitions
 //!
-//! - **exclusive**: make oneself the owner of `lock`; wait until no living slot holds it shared; store `writer`.
-//! - **shared**: raise the own slot's counter, *then* look at `lock`. If it has an owner, lower the counter again and
-//!   wait. (The owner does the same the other way round: first `lock`, then the counters. Both are sequentially
-//!   consistent, so of two who come at once at least one sees the other.)
+//! - **exclusive**: make oneself the owner of `lock`; wait until no living slot holds it shared, or a range of it;
+//!   store `writer`.
+//! - **shared**: raise the own slot's counter, *then* look at `lock` and at `ranges_exclusive`. If there is an owner,
+//!   or an exclusive range, lower the counter again and wait for the one, draw a ticket among the others. (They do the
+//!   same the other way round: first their word, then the counters. All this is sequentially consistent, so of two who
+//!   come at once at least one sees the other.)
+//! - **range**: raise the slot's other counter, then look at `lock` alone; the rest is told in `ranges`. (These are the
+//!   intention locks of hierarchical locking; Gray and others, 1975.)
 //! - **unlock**: lower what was raised, wake who sleeps.
 //! - **death**: a waiter asks whether the owner lives before each of its sleeps. A dead one is replaced by exchanging
 //!   exactly the word that was seen. If it was `writer` too, it may have left the elements half written: the word
@@ -34,18 +41,18 @@
 //! acquisition. But a waiter that has slept and still finds the lock taken writes itself into `next`, and exclusive
 //! lockers then leave `lock` to it. Readers need not: an owner keeps new readers out by being the owner.
 
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::time::{Duration, Instant};
-
 use crate::error::{Errno, Error, Result};
+use crate::os::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use crate::os::atomic::{AtomicU64, fence};
 use crate::os::futex::{self, Queue};
-use crate::os::time::Timeout;
+use crate::os::time::{Duration, Instant, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
+use crate::segment::format::Words;
 use crate::segment::format::lock_bit::WAITERS;
-use crate::segment::format::{Slot, Words};
 
-use super::generation;
+use super::bell::Bell;
 use super::patience::{Expired, Patience};
+use super::{generation, ranges};
 
 pub use crate::segment::format::lock_bit::INCONSISTENT;
 
@@ -73,7 +80,8 @@ pub enum Acquired {
 }
 
 impl Acquired {
-    fn from_word(word: u32) -> Acquired {
+    /// As the lock word has it.
+    pub fn from_word(word: u32) -> Acquired {
         if word & INCONSISTENT == 0 { Acquired::Clean } else { Acquired::OwnerDied }
     }
 }
@@ -92,14 +100,19 @@ pub fn lock(attachment: &Attachment, mode: Mode, timeout: Timeout) -> Result<Acq
 pub fn unlock(attachment: &Attachment, mode: Mode) -> Result<()> {
     match mode {
         Mode::Exclusive => unlock_exclusive(attachment)?,
-        Mode::Shared => lower(attachment.words(), attachment.own_slot()?),
+        Mode::Shared => lower(attachment.words(), &attachment.own_slot()?.shared),
     }
     Ok(())
 }
 
-/// Declare the elements repaired. The caller holds the lock exclusively.
-pub fn recover(attachment: &Attachment) {
-    attachment.words().lock.fetch_and(!INCONSISTENT, SeqCst);
+/// Declare all elements repaired. The caller holds the lock exclusively.
+pub fn recover(attachment: &Attachment) -> Result<()> {
+    let words = attachment.words();
+    if words.ranges_exclusive.load(Relaxed) != 0 {
+        ranges::recover_all(attachment)?;
+    }
+    words.lock.fetch_and(!INCONSISTENT, SeqCst);
+    Ok(())
 }
 
 #[inline]
@@ -112,32 +125,55 @@ fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acquired>
     if !at_once {
         own(attachment, me, &mut patience)?;
     }
-    if first_reader(attachment).is_some() {
+    if first_reader(attachment, Holds::Any).is_some() {
         wait_for_readers(attachment, &mut patience).inspect_err(|_| disown(words))?;
     }
+    let has_dirty_ranges = words.ranges_exclusive.load(SeqCst) != 0
+        && ranges::bury_all(attachment, &mut patience).inspect_err(|_| disown(words))?;
     words.writer.store(me.bits(), Release);
     let word = words.lock.load(Relaxed);
-    let begun = words.begun.load(Relaxed);
     if word & INCONSISTENT != 0 {
         // A dead writer's write never ended; alone with the array, nobody else's can be under way.
-        words.ended.store(begun, Relaxed);
+        end_writes_but(words, 0);
     }
-    // SYNC: pairs with the Acquire loads of who copies without a lock: what is written now comes after `begun`.
-    words.begun.store(begun.wrapping_add(1), Release);
-    std::sync::atomic::fence(Release);
-    Ok(Acquired::from_word(word))
+    begin_write(words);
+    Ok(if has_dirty_ranges { Acquired::OwnerDied } else { Acquired::from_word(word) })
 }
 
 #[inline]
 fn unlock_exclusive(attachment: &Attachment) -> Result<()> {
     let words = attachment.words();
     generation::sign(attachment)?;
-    // SYNC: what was written is visible to whoever sees that the write has ended.
-    words.ended.store(words.begun.load(Relaxed), Release);
+    end_writes_but(words, 0);
     words.writer.store(0, Relaxed);
     disown(words);
     generation::announce(attachment);
     Ok(())
+}
+
+/// Tell everybody from now on that elements may be half written, until somebody recovers the whole array.
+pub(super) fn doubt(words: &Words) {
+    words.lock.fetch_or(INCONSISTENT, SeqCst);
+}
+
+/// A write begins. The caller is alone with the array, or in the table of ranges.
+#[inline]
+pub(super) fn begin_write(words: &Words) {
+    // SYNC: pairs with the Acquire loads of who copies without a lock: what is written now comes after `begun`.
+    words.begun.store(words.begun.load(Relaxed).wrapping_add(1), Release);
+    fence(Release);
+}
+
+/// All writes have ended but so many, which go on. The caller is alone with the array, or in the table of ranges.
+#[inline]
+pub(super) fn end_writes_but(words: &Words, going_on: u64) {
+    // SYNC: what was written is visible to whoever sees that the write has ended.
+    words.ended.store(words.begun.load(Relaxed).wrapping_sub(going_on), Release);
+}
+
+/// How many writes are under way.
+pub(super) fn writes_under_way(words: &Words) -> u64 {
+    words.begun.load(Relaxed).wrapping_sub(words.ended.load(Relaxed))
 }
 
 /// Be nobody's owner any more.
@@ -215,20 +251,51 @@ fn sleep_on_lock(words: &Words, word: u32, patience: &mut Patience, queue: Queue
     patience.sleep(&words.lock, marked, queue)
 }
 
+/// Which holds of a slot count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Of the whole array.
+    Whole,
+    /// Of the whole array, or of ranges.
+    Any,
+}
+
+/// A slot whose process holds the array shared, dead or alive.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    index: usize,
+    counter: &'a AtomicU64,
+    seen: u64,
+}
+
+impl Reader<'_> {
+    pub fn identity(&self) -> Identity {
+        Identity::of_slot(self.index, (self.seen >> 32) as u32)
+    }
+
+    /// The reader is dead. Exactly what it left goes: a new owner of the slot has another incarnation in it.
+    pub fn forget(&self) {
+        let _ = self.counter.compare_exchange(self.seen, self.seen & !u64::from(u32::MAX), SeqCst, Relaxed);
+    }
+}
+
 /// The first slot that holds the lock shared, dead or alive.
 #[inline]
-fn first_reader(attachment: &Attachment) -> Option<(&Slot, usize, u64)> {
+pub(super) fn first_reader(attachment: &Attachment, holds: Holds) -> Option<Reader<'_>> {
     let control = attachment.control();
     for (group, word) in attachment.words().readers.iter().take(control.slots().div_ceil(64)).enumerate() {
-        // SYNC: SeqCst against the bit and the counter in `lock_shared`.
+        // SYNC: SeqCst against the bit and the counter in `lock_shared` and `enter_by_range`.
         let mut bits = word.load(SeqCst);
         while bits != 0 {
             let index = group * 64 + bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            if let Some(slot) = control.slot(index) {
-                let shared = slot.shared.load(SeqCst);
-                if shared as u32 != 0 {
-                    return Some((slot, index, shared));
+            let Some(slot) = control.slot(index) else { continue };
+            // In this order: who comes in turn raises `shared` while `ranged` is still raised.
+            let counters = [&slot.ranged, &slot.shared];
+            for counter in if holds == Holds::Any { &counters[..] } else { &counters[1..] } {
+                let seen = counter.load(SeqCst);
+                if seen as u32 != 0 {
+                    return Some(Reader { index, counter, seen });
                 }
             }
         }
@@ -236,26 +303,24 @@ fn first_reader(attachment: &Attachment) -> Option<(&Slot, usize, u64)> {
     None
 }
 
-/// The owner of the lock word waits until nobody holds it shared.
+/// The owner of the lock word waits until nobody holds it shared, or a range of it.
 #[cold]
 fn wait_for_readers(attachment: &Attachment, patience: &mut Patience) -> Result<()> {
     let words = attachment.words();
-    while first_reader(attachment).is_some() {
+    while first_reader(attachment, Holds::Any).is_some() {
         if patience.spin() {
             continue;
         }
-        // SYNC: SeqCst against `lower`: either the reader sees the 1, or we see its counter lowered.
-        words.drain.store(1, SeqCst);
-        let Some((slot, index, shared)) = first_reader(attachment) else { break };
-        if !attachment.is_alive_or_self(Identity::of_slot(index, (shared >> 32) as u32))? {
-            // Exactly what the dead one left: a new owner of the slot has another incarnation in it.
-            let _ = slot.shared.compare_exchange(shared, shared & !u64::from(u32::MAX), SeqCst, Relaxed);
+        // Either the reader hears us, or we see its counter lowered.
+        let expected = Bell::on(&words.drain).listen(true);
+        let Some(reader) = first_reader(attachment, Holds::Any) else { break };
+        if !attachment.is_alive_or_self(reader.identity())? {
+            reader.forget();
             continue;
         }
-        let slept = patience.sleep(&words.drain, 1, Queue::Writers);
+        let slept = Bell::on(&words.drain).sleep(expected, patience);
         slept.map_err(|Expired| refusal(attachment, words.lock.load(Relaxed), patience))?;
     }
-    words.drain.store(0, Relaxed);
     Ok(())
 }
 
@@ -265,45 +330,95 @@ fn lock_shared(attachment: &Attachment, timeout: Timeout) -> Result<Acquired> {
     let words = attachment.words();
     let slot = attachment.own_slot()?;
     attachment.remember_reader(me.slot().unwrap_or_default());
-    match raise(words, slot) {
-        Some(acquired) => Ok(acquired),
-        None => wait_to_share(attachment, me, slot, timeout),
+    // SYNC: SeqCst against an owner, or one with an exclusive range, who writes its word and then reads the counters.
+    slot.shared.fetch_add(1, SeqCst);
+    let word = words.lock.load(SeqCst);
+    if Identity::from_word(word).is_none() && words.ranges_exclusive.load(SeqCst) == 0 {
+        return Ok(Acquired::from_word(word));
+    }
+    lower(words, &slot.shared);
+    share_in_turn(attachment, me, &slot.shared, timeout)
+}
+
+/// After the owner of the word, and in turn with those who want ranges alone.
+#[cold]
+fn share_in_turn(attachment: &Attachment, me: Identity, counter: &AtomicU64, timeout: Timeout) -> Result<Acquired> {
+    let words = attachment.words();
+    let mut patience = Patience::new(timeout);
+    let acquired = wait_to_share(attachment, me, counter, &mut patience)?;
+    if words.ranges_exclusive.load(SeqCst) == 0 {
+        return Ok(acquired);
+    }
+    lower(words, counter);
+    ranges::share_all(attachment, &mut patience)
+}
+
+/// Keep those out who want the whole array alone, for the sake of a range.
+#[inline]
+pub(super) fn enter_by_range(attachment: &Attachment, handle: u64, patience: &mut Patience) -> Result<()> {
+    let me = attachment.identity()?;
+    let slot = attachment.own_slot()?;
+    attachment.remember_reader(me.slot().unwrap_or_default());
+    match raise(attachment.words(), &slot.ranged) {
+        Some(_) => Ok(()),
+        None => enter_beside_owner(attachment, me, handle, patience),
     }
 }
 
-/// Hold the lock shared if it has no owner.
+/// An owner waits, or writes. Who holds a range through the same handle is one whom it waits for: that one must go on.
+#[cold]
+fn enter_beside_owner(attachment: &Attachment, me: Identity, handle: u64, patience: &mut Patience) -> Result<()> {
+    let (words, slot) = (attachment.words(), attachment.own_slot()?);
+    // First raised, then looked: while the range is still held the owner cannot have passed.
+    slot.ranged.fetch_add(1, SeqCst);
+    if ranges::holds_any(attachment, me, handle) {
+        return Ok(());
+    }
+    lower(words, &slot.ranged);
+    wait_to_share(attachment, me, &slot.ranged, patience).map(drop)
+}
+
+/// The range is not held any more, nor wanted.
+pub(super) fn leave_by_range(attachment: &Attachment) -> Result<()> {
+    lower(attachment.words(), &attachment.own_slot()?.ranged);
+    Ok(())
+}
+
+/// Raise a counter if the lock has no owner.
 #[inline]
-fn raise(words: &Words, slot: &Slot) -> Option<Acquired> {
+fn raise(words: &Words, counter: &AtomicU64) -> Option<Acquired> {
     // SYNC: SeqCst against the owner, who writes `lock` and then reads the counters.
-    slot.shared.fetch_add(1, SeqCst);
+    counter.fetch_add(1, SeqCst);
     let word = words.lock.load(SeqCst);
     if Identity::from_word(word).is_none() {
         return Some(Acquired::from_word(word));
     }
-    lower(words, slot);
+    lower(words, counter);
     None
 }
 
 #[inline]
-fn lower(words: &Words, slot: &Slot) {
-    slot.shared.fetch_sub(1, SeqCst);
-    if words.drain.load(SeqCst) != 0 {
-        words.drain.store(0, SeqCst);
-        futex::wake(&words.drain, Queue::Writers, 1);
-    }
+fn lower(words: &Words, counter: &AtomicU64) {
+    counter.fetch_sub(1, SeqCst);
+    Bell::on(&words.drain).ring(false);
 }
 
+/// Raise a counter as soon as the lock has no owner.
 #[cold]
-fn wait_to_share(attachment: &Attachment, me: Identity, slot: &Slot, timeout: Timeout) -> Result<Acquired> {
+fn wait_to_share(
+    attachment: &Attachment,
+    me: Identity,
+    counter: &AtomicU64,
+    patience: &mut Patience,
+) -> Result<Acquired> {
     let words = attachment.words();
-    let mut patience = Patience::new(timeout);
     let turn = Turn::new(attachment, me);
     loop {
         let word = words.lock.load(Relaxed);
         let Some(owner) = Identity::from_word(word) else {
-            match raise(words, slot) {
+            match raise(words, counter) {
                 Some(acquired) => return Ok(acquired),
-                None => patience.check().map_err(|Expired| refusal(attachment, word, &patience))?,
+                None => patience.check().map_err(|Expired| refusal(attachment, word, patience))?,
             }
             continue;
         };
@@ -314,15 +429,15 @@ fn wait_to_share(attachment: &Attachment, me: Identity, slot: &Slot, timeout: Ti
             // Nobody's, with what its death leaves behind; then share it like anybody else.
             let left = state_after(words, owner, word);
             if words.lock.compare_exchange(word, left, SeqCst, Relaxed).is_err() {
-                patience.check().map_err(|Expired| refusal(attachment, word, &patience))?;
+                patience.check().map_err(|Expired| refusal(attachment, word, patience))?;
             }
             continue;
         }
         if patience.has_slept() {
             turn.ask();
         }
-        let slept = sleep_on_lock(words, word, &mut patience, Queue::Readers);
-        slept.map_err(|Expired| refusal(attachment, word, &patience))?;
+        let slept = sleep_on_lock(words, word, patience, Queue::Readers);
+        slept.map_err(|Expired| refusal(attachment, word, patience))?;
     }
 }
 
@@ -381,18 +496,21 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// For people: the pid of a process that locks, in its own namespace; 0: unknown.
+pub(super) fn pid_of(attachment: &Attachment, who: Identity) -> u32 {
+    who.slot().and_then(|slot| attachment.control().slot(slot)).map_or(0, |slot| slot.pid.load(Relaxed))
+}
+
 /// Why the lock was not had in time, with the pid of who has it.
 #[cold]
 fn refusal(attachment: &Attachment, word: u32, patience: &Patience) -> Error {
-    let pid_at = |slot: Option<&Slot>| slot.map_or(0, |slot| slot.pid.load(Relaxed));
     let me = attachment.identity().ok();
     let holder = match Identity::from_word(word) {
         Some(owner) if Some(owner) != me => {
-            let pid = pid_at(owner.slot().and_then(|slot| attachment.control().slot(slot)));
-            format!("process {pid} holds it exclusively, or waits for its readers")
+            format!("process {} holds it exclusively, or waits for its readers", pid_of(attachment, owner))
         }
-        _ => match first_reader(attachment) {
-            Some((slot, _, _)) => format!("process {} holds it shared", pid_at(Some(slot))),
+        _ => match first_reader(attachment, Holds::Any) {
+            Some(reader) => format!("process {} holds it shared, or rows of it", pid_of(attachment, reader.identity())),
             None => "this process, or one that has just gone, held it".into(),
         },
     };

@@ -35,7 +35,7 @@ use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
-use crate::segment::format::{DEFAULT_SLOTS, kind};
+use crate::segment::format::{DEFAULT_SLOTS, kind, lock_bit};
 use crate::segment::object::{Object, ObjectOptions, Room, State};
 
 use super::bell::Bell;
@@ -419,7 +419,7 @@ impl Core {
     fn has_dead_holders(&self) -> Result<bool> {
         let attachment = self.object.attachment()?;
         let mutex = self.object.state().mutex.load(Relaxed);
-        if mutex & mutex::INCONSISTENT != 0 {
+        if mutex & lock_bit::INCONSISTENT != 0 {
             return Ok(true);
         }
         let at_work = Identity::from_word(mutex);

@@ -11,7 +11,7 @@ use death::engine::process::Cast;
 use death::engine::report::Report;
 use death::engine::trial::{self, Trials};
 use death::engine::{Crowd, Operation, Verdict, World, ptrace};
-use death::modes::{random, steps, syscalls};
+use death::modes::{random, soak, steps, syscalls};
 use death::scenarios::{Repertoire, SUBJECTS, repertoire};
 use lexopt::prelude::*;
 
@@ -22,6 +22,9 @@ death syscalls SCENARIO... [--at N]
     kill -9 at the entry and exit of every system call, and every error at each; --at: only at the Nth
 death steps SCENARIO... [--at N] [--every N]
     kill -9 after every instruction; --at: only after N, --every: after each Nth
+death soak [--seconds N] [--participants N] [--careless]
+    snapshots at full speed beside a writer that never rests (600 s, 3 processes); --careless: by readers that do not
+    look whether somebody writes, which has to find torn rows
 death list
     the scenarios
 
@@ -40,12 +43,16 @@ struct Request {
     seed: u64,
     at: Option<u64>,
     every: u64,
+    seconds: u64,
+    careless: bool,
 }
 
 fn main() -> ExitCode {
     let mut words = std::env::args();
-    if words.nth(1).as_deref() == Some("participant") {
-        return play(words.collect());
+    match words.nth(1).as_deref() {
+        Some("participant") => return play(words.collect()),
+        Some("soaking") => return soak::play(&words.collect::<Vec<String>>()),
+        _ => {}
     }
     match read_request().and_then(|request| run(&request)) {
         Ok(true) => ExitCode::SUCCESS,
@@ -63,10 +70,12 @@ fn read_request() -> Result<Request, String> {
         scenarios: Vec::new(),
         subject: "shm_array".to_owned(),
         kills: 300,
-        participants: 6,
+        participants: 0,
         seed: Chance::new(now_ns()).below(1_000_000),
         at: None,
         every: 1,
+        seconds: 600,
+        careless: false,
     };
     let mut parser = lexopt::Parser::from_env();
     let mut positional = Vec::new();
@@ -79,6 +88,8 @@ fn read_request() -> Result<Request, String> {
                 Long("participants") => request.participants = parser.value()?.parse()?,
                 Long("seed") => request.seed = parser.value()?.parse()?,
                 Long("at") => request.at = Some(parser.value()?.parse()?),
+                Long("seconds") => request.seconds = parser.value()?.parse()?,
+                Long("careless") => request.careless = true,
                 Long("every") => request.every = parser.value()?.parse()?,
                 Long("help") | Short('h') => positional.insert(0, "help".to_owned()),
                 other => return Err(other.unexpected()),
@@ -90,6 +101,9 @@ fn read_request() -> Result<Request, String> {
     let mut positional = positional.into_iter();
     request.mode = positional.next().unwrap_or(request.mode);
     request.scenarios = positional.collect();
+    if request.participants == 0 {
+        request.participants = if request.mode == "soak" { 3 } else { 6 };
+    }
     if !(1..=32).contains(&request.participants) {
         return Err("--participants must be from 1 to 32".to_owned());
     }
@@ -114,6 +128,7 @@ fn run(request: &Request) -> Result<bool, String> {
             return Ok(true);
         }
         "random" | "syscalls" | "steps" => {}
+        "soak" => return play_soak(request),
         other => return Err(format!("there is no mode '{other}'; see: death --help")),
     }
 
@@ -149,6 +164,20 @@ fn cast(request: &Request, ground: &Ground, scenario: &str) -> Result<Cast, Stri
     page.seed.store(request.seed, SeqCst);
     let (subject, prefix) = (request.subject.clone(), ground.prefix.clone());
     Ok(Cast { subject, scenario: scenario.to_owned(), prefix, page, page_fd, births: Cell::new(0) })
+}
+
+fn play_soak(request: &Request) -> Result<bool, String> {
+    let ground = Ground::claim();
+    let readers = request.participants.saturating_sub(1).max(1);
+    let options = soak::Options { seconds: request.seconds, readers, careless: request.careless };
+    println!("soak: one writer and {readers} readers for {} s", request.seconds);
+    let clean = soak::run(&format!("{}soak", ground.prefix), &options)?;
+    if clean {
+        println!("  no violation");
+    } else {
+        eprintln!("VIOLATION: rows were torn");
+    }
+    Ok(clean)
 }
 
 fn play_crowd(request: &Request, ground: &Ground, crowd: &dyn Crowd) -> Result<bool, String> {

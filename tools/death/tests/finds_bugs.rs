@@ -33,6 +33,9 @@ fn finds_every_bug_and_none_where_there_is_none() {
     must_pass("steps lock/exclusive --every 29 --subject toy-sound");
     must_pass("steps lock/shared --every 29 --subject toy-sound");
 
+    // Who does not look whether somebody writes has torn rows.
+    must_find("soak --seconds 2 --careless", &["rows were torn"]);
+
     // At random the same bug shows itself in many ways; at an exact point it has few faces.
     must_find("random lock --subject toy-hang", &["a hang:"]);
     must_find("steps lock/exclusive --every 29 --subject toy-hang", &["lock by the survivor returned 1"]);

@@ -13,13 +13,16 @@ fn must_pass(arguments: &str) {
 /// the long runs: thousands of instructions take longer than the waits' own timeouts on a machine that is busy.
 #[test]
 fn kills_stops_and_errors() {
-    must_pass("random lock --kills 300");
-    must_pass("syscalls create open close unlink collect resize append trim adopt lock");
-    must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
-    must_pass("steps resize append trim --every 9973");
+    must_pass("random lock snapshot frames --kills 300");
+    must_pass("random range condition --kills 150");
     must_pass("random semaphore event barrier publish --kills 200 --participants 4");
+    must_pass("soak --seconds 3");
+    must_pass("syscalls create open close unlink collect resize append trim adopt lock range condition");
     must_pass("syscalls semaphore event barrier publish");
-    must_pass("steps semaphore event barrier publish --every 997");
+    must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
+    must_pass("steps range/exclusive range/shared condition --every 397");
+    must_pass("steps frames/write frames/cancel frames/read semaphore event barrier publish --every 997");
+    must_pass("steps resize append trim --every 9973");
     must_pass("random queue pipe --kills 200 --participants 4");
     must_pass("syscalls queue spsc pipe");
     must_pass("steps queue/send queue/take queue/receive queue/reserve spsc pipe --every 197");

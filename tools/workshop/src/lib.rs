@@ -37,7 +37,11 @@ pub fn compile_c(source: &Path, program: &Path) -> Result<(), String> {
     let mut command = Command::new(&compiler);
     command.args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_GNU_SOURCE", "-I"]);
     command.arg(root().join("include")).arg("-o").arg(program).arg(source).arg(&library);
-    command.arg(format!("-Wl,-rpath,{}", library.parent().expect("a file lies in a directory").display()));
+    // As RPATH: cargo sets LD_LIBRARY_PATH, which would come before a RUNPATH and lead to an older build.
+    command.arg(format!(
+        "-Wl,-rpath,{},--disable-new-dtags",
+        library.parent().expect("a file lies in a directory").display()
+    ));
     succeed(&mut command, "a C compiler is needed: install gcc or clang, or name one in the environment variable CC")?;
     Ok(())
 }

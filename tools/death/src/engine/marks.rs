@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::page::{Page, SLOTS};
 
-const CONDEMNED: u64 = 1;
+/// The bit of a mark that says that its process has been killed.
+pub const CONDEMNED: u64 = 1;
 const EXCLUSIVE: u64 = 2;
 const SHARED: u64 = 4;
 const FLAGS: u64 = 7;

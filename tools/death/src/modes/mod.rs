@@ -1,5 +1,6 @@
-//! The three ways to die: at random, at every system call, at every instruction.
+//! The three ways to die: at random, at every system call, at every instruction. And a long life.
 
 pub mod random;
+pub mod soak;
 pub mod steps;
 pub mod syscalls;

@@ -7,11 +7,15 @@ use crate::subjects::toy::{self, Toy};
 
 pub mod adopt;
 pub mod channels;
+pub mod condition;
+pub mod frames;
 pub mod life;
 pub mod lock;
 pub mod objects;
 pub mod pattern;
+pub mod range;
 pub mod resize;
+pub mod snapshot;
 
 /// All that can be played with one subject.
 pub struct Repertoire {
@@ -49,6 +53,13 @@ pub fn repertoire(subject: &str) -> Result<Repertoire, String> {
 /// What the library can play beyond what every subject can.
 fn library() -> Repertoire {
     let mut repertoire = of::<Library>();
+    repertoire.crowds.push(Box::new(snapshot::Snapshots));
+    repertoire.crowds.push(Box::new(frames::Publishing));
+    repertoire.crowds.push(Box::new(range::Ranging));
+    repertoire.crowds.push(Box::new(condition::Trading));
+    repertoire.operations.extend(frames::operations());
+    repertoire.operations.extend(range::operations());
+    repertoire.operations.extend(condition::operations());
     repertoire.operations.push(Box::new(resize::Resize::Grow));
     repertoire.operations.push(Box::new(resize::Resize::Append));
     repertoire.operations.push(Box::new(resize::Resize::Trim));

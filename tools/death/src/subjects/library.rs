@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
@@ -16,7 +17,9 @@ use shm_array as _;
 use super::{ELEMENTS, Failure, Life, Subject};
 use crate::engine::marks::Hold;
 
+const READ: u32 = 1;
 const WRITE: u32 = 2;
+const MAY_LOCK: u32 = 1;
 const ADOPT: u32 = 16;
 const LAST_CLOSE: u32 = 512;
 const OR_OPEN: u32 = 1024;
@@ -81,9 +84,24 @@ unsafe extern "C" {
     fn shm_array_lock(array: *const Handle, mode: u32, timeout_ns: i64) -> c_int;
     fn shm_array_unlock(array: *const Handle) -> c_int;
     fn shm_array_recover(array: *const Handle) -> c_int;
+    fn shm_array_lock_range(array: *const Handle, first: u64, rows: u64, mode: u32, timeout_ns: i64) -> c_int;
+    fn shm_array_unlock_range(array: *const Handle, first: u64, rows: u64) -> c_int;
+    fn shm_array_recover_range(array: *const Handle, first: u64, rows: u64) -> c_int;
+    fn shm_array_condition_wait(array: *const Handle, condition: u32, timeout_ns: i64) -> c_int;
+    fn shm_array_condition_notify(array: *const Handle, condition: u32, count: u32) -> c_int;
     fn shm_array_resize(array: *const Handle, length: u64) -> c_int;
     fn shm_array_append(array: *const Handle, rows: u64, source: *const c_void, bytes: usize) -> c_int;
     fn shm_array_trim(array: *const Handle) -> c_int;
+    fn shm_array_snapshot(
+        array: *const Handle,
+        first_row: u64,
+        rows: u64,
+        destination: *mut c_void,
+        bytes: usize,
+        timeout_ns: i64,
+        flags: u32,
+        out_generation: *mut u64,
+    ) -> c_int;
     fn shm_array_close(array: *mut Handle);
     fn shm_array_generation(array: *const Handle, out: *mut u64) -> c_int;
     fn shm_array_wait(array: *const Handle, since: u64, timeout_ns: i64, out_generation: *mut u64) -> c_int;
@@ -93,7 +111,7 @@ unsafe extern "C" {
     fn shm_array_error_detail() -> *const c_char;
 }
 
-/// A one-dimensional array of u64.
+/// An array of u64.
 pub struct Library {
     handle: *mut Handle,
     elements: &'static [AtomicU64],
@@ -117,17 +135,40 @@ pub(super) fn checked(code: c_int) -> Result<(), Failure> {
 }
 
 impl Library {
-    fn make(name: &str, shape: u64, options: Options) -> Result<Library, Failure> {
+    fn make(name: &str, shape: &[u64], options: Options) -> Result<Library, Failure> {
         let (name, mut handle) = (terminated(name), ptr::null_mut());
-        // SAFETY: all pointers are to locals that outlive the call; the shape has one axis as said.
-        checked(unsafe { shm_array_create(name.as_ptr(), c"<u8".as_ptr(), 1, &shape, &options, &mut handle) })?;
+        let (ndim, shape) = (shape.len(), shape.as_ptr());
+        // SAFETY: all pointers are to what outlives the call; the shape has as many axes as said.
+        checked(unsafe { shm_array_create(name.as_ptr(), c"<u8".as_ptr(), ndim, shape, &options, &mut handle) })?;
         Library::adopt_handle(handle)
     }
 
     /// Create one that can grow.
     pub fn create_growing(name: &str, length: u64, capacity: u64) -> Result<Library, Failure> {
         let (size, flags) = (size_of::<Options>(), 0);
-        Library::make(name, length, Options { size, flags, permissions: 0, capacity, slots: 0, reserved: 0 })
+        Library::make(name, &[length], Options { size, flags, permissions: 0, capacity, slots: 0, reserved: 0 })
+    }
+
+    /// Create one of rows.
+    pub fn create_table(name: &str, rows: u64, length: u64) -> Result<Library, Failure> {
+        Library::make(name, &[rows, length], options(Life::Kept, 0, 0))
+    }
+
+    /// Open it to look only.
+    pub fn open_to_read(name: &str) -> Result<Library, Failure> {
+        Library::open_with(name, READ)
+    }
+
+    /// Copy rows at one moment: 0 or a code.
+    pub fn snapshot(&self, rows: std::ops::Range<u64>, copy: &mut [u64], timeout_ns: i64, may_lock: bool) -> i32 {
+        let (count, bytes) = (rows.end - rows.start, size_of_val(copy));
+        let copy = copy.as_mut_ptr().cast();
+        let flags = if may_lock { MAY_LOCK } else { 0 };
+        let no_generation = ptr::null_mut();
+        // SAFETY: the handle is open, and `copy` has room for so many bytes.
+        judged(unsafe {
+            shm_array_snapshot(self.handle, rows.start, count, copy, bytes, timeout_ns, flags, no_generation)
+        })
     }
 
     /// Make an ordinary .npy file shared and lockable.
@@ -185,6 +226,36 @@ impl Library {
         checked(unsafe { shm_array_last_publish(self.handle, &mut last) }).map(|()| last)
     }
 
+    /// As `lock`, for some rows: in one dimension an element is a row.
+    pub fn lock_range(&self, rows: &Range<u64>, hold: Hold, timeout_ns: i64) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_lock_range(self.handle, rows.start, length(rows), mode(hold), timeout_ns) })
+    }
+
+    /// 0 or a code.
+    pub fn unlock_range(&self, rows: &Range<u64>) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_unlock_range(self.handle, rows.start, length(rows)) })
+    }
+
+    /// 0 or a code.
+    pub fn recover_range(&self, rows: &Range<u64>) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_recover_range(self.handle, rows.start, length(rows)) })
+    }
+
+    /// 0, EOWNERDEAD, ETIMEDOUT (all held), ENOLCK or another code (not held).
+    pub fn wait_for(&self, condition: u32, timeout_ns: i64) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_condition_wait(self.handle, condition, timeout_ns) })
+    }
+
+    /// 0 or a code.
+    pub fn notify(&self, condition: u32, count: u32) -> i32 {
+        // SAFETY: the handle is open.
+        judged(unsafe { shm_array_condition_notify(self.handle, condition, count) })
+    }
+
     /// 0 or a code.
     pub fn resize(&self, length: u64) -> i32 {
         // SAFETY: the handle is open.
@@ -206,6 +277,14 @@ impl Library {
     }
 }
 
+fn mode(hold: Hold) -> u32 {
+    if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED }
+}
+
+fn length(rows: &Range<u64>) -> u64 {
+    rows.end - rows.start
+}
+
 fn options(life: Life, flags: u32, slots: u32) -> Options {
     let flags = if life == Life::LastClose { flags | LAST_CLOSE } else { flags };
     Options { size: size_of::<Options>(), flags, permissions: 0, capacity: 0, slots, reserved: 0 }
@@ -215,7 +294,7 @@ impl Subject for Library {
     const FORKS_SAFELY: bool = true;
 
     fn create(name: &str, life: Life, slots: u32) -> Result<Library, Failure> {
-        Library::make(name, ELEMENTS as u64, options(life, 0, slots))
+        Library::make(name, &[ELEMENTS as u64], options(life, 0, slots))
     }
 
     fn open(name: &str) -> Result<Library, Failure> {
@@ -225,7 +304,7 @@ impl Subject for Library {
     fn create_or_open(name: &str, life: Life) -> Result<Library, Failure> {
         // A small table where it comes and goes, so that the slots of the dead are needed again soon.
         let slots = if life == Life::LastClose { 40 } else { 0 };
-        Library::make(name, ELEMENTS as u64, options(life, OR_OPEN, slots))
+        Library::make(name, &[ELEMENTS as u64], options(life, OR_OPEN, slots))
     }
 
     fn elements(&self) -> &[AtomicU64] {
@@ -244,9 +323,8 @@ impl Subject for Library {
     }
 
     fn lock(&self, hold: Hold, timeout_ns: i64) -> i32 {
-        let mode = if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED };
         // SAFETY: the handle is open.
-        judged(unsafe { shm_array_lock(self.handle, mode, timeout_ns) })
+        judged(unsafe { shm_array_lock(self.handle, mode(hold), timeout_ns) })
     }
 
     fn unlock(&self) -> i32 {

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use crate::engine::marks::Hold;
 
 pub mod channels;
+pub mod frames;
 pub mod library;
 pub mod objects;
 pub mod toy;

@@ -7,7 +7,6 @@ use std::ptr;
 use super::Failure;
 use super::library::{checked, judged, terminated};
 
-const WRITE: u32 = 2;
 const OR_OPEN: u32 = 1024;
 const OWNED: u32 = 2;
 const SIGNALLING: u32 = 1;

@@ -1,0 +1,57 @@
+//! Unit tests of bells, beside their sources, which tools/model compiles as well.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::SeqCst;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::bell::Bell;
+use super::patience::Patience;
+use crate::os::time::Timeout;
+
+#[test]
+fn a_ring_is_a_load_where_nobody_listens() {
+    let bell = Bell::default();
+    bell.ring(false);
+    assert_eq!(bell.word().load(SeqCst), 0);
+    let heard = bell.listen(true);
+    assert_eq!(heard, 1);
+    bell.ring(false);
+    assert_eq!(bell.word().load(SeqCst), 2, "moved on, and nobody listens any more");
+    bell.ring(true);
+    assert_eq!(bell.word().load(SeqCst), 4, "a loud ring moves on, too");
+}
+
+#[test]
+fn whoever_reads_only_leaves_no_trace() {
+    let bell = Bell::default();
+    assert_eq!(bell.listen(false), 0);
+    assert_eq!(bell.word().load(SeqCst), 0);
+}
+
+#[test]
+fn no_change_is_missed() {
+    const ROUNDS: u64 = 20_000;
+    let (bell, there, back) = (Bell::default(), AtomicU64::new(0), AtomicU64::new(0));
+    let begin = Instant::now();
+    let until = |word: &AtomicU64, value: u64| {
+        let mut patience = Patience::new(Timeout::For(Duration::from_secs(60)));
+        bell.wait(true, &mut patience, || (word.load(SeqCst) >= value).then_some(())).expect("it comes");
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=ROUNDS {
+                until(&there, round);
+                back.fetch_add(1, SeqCst);
+                bell.ring(false);
+            }
+        });
+        for round in 1..=ROUNDS {
+            there.fetch_add(1, SeqCst);
+            bell.ring(false);
+            until(&back, round);
+        }
+    });
+    // Each lost wake-up would cost 20 ms.
+    assert!(begin.elapsed() < Duration::from_secs(50), "{:?}", begin.elapsed());
+}

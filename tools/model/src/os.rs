@@ -1,0 +1,5 @@
+//! The machine, as the locks see it.
+
+pub mod atomic;
+pub mod futex;
+pub mod time;

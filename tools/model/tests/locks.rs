@@ -1,0 +1,278 @@
+//! Short plays of two to four participants, in many thousand orders, and with one of them vanishing at every step.
+
+use std::panic::Location;
+use std::sync::{Arc, Mutex};
+
+use model::os::atomic::Ordering::SeqCst;
+use model::os::futex;
+use model::os::time::Timeout;
+use model::participant::{play, step};
+use model::segment::attachment::{Attachment, Control};
+use model::sync::range_table::Rows;
+use model::sync::rwlock::{self, Acquired, Mode};
+use model::sync::{condition, ranges};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Runner, thread};
+
+const X: Mode = Mode::Exclusive;
+const S: Mode = Mode::Shared;
+const ROWS: usize = 4;
+
+/// What is locked.
+#[derive(Clone, Copy, Debug)]
+enum Lock {
+    Whole(Mode),
+    Range(u64, u64, Mode),
+}
+use Lock::{Range, Whole};
+
+impl Lock {
+    fn mode(self) -> Mode {
+        match self {
+            Whole(mode) | Range(_, _, mode) => mode,
+        }
+    }
+
+    fn rows(self) -> std::ops::Range<usize> {
+        match self {
+            Whole(_) => 0..ROWS,
+            Range(start, end, _) => start as usize..end as usize,
+        }
+    }
+}
+
+/// What the participants themselves know of each other: for each row who writes, who reads, and whether a writer has
+/// vanished there. It is no part of what is modelled, and changes without steps.
+#[derive(Default)]
+struct Truth {
+    writer: [Option<usize>; ROWS],
+    readers: [Vec<usize>; ROWS],
+    dirty: [bool; ROWS],
+}
+
+struct Stage {
+    control: Arc<Control>,
+    truth: Mutex<Truth>,
+}
+
+impl Stage {
+    fn new(participants: usize, ranges: usize) -> Arc<Stage> {
+        futex::reset();
+        Arc::new(Stage { control: Arc::new(Control::new(participants + 1, ranges)), truth: Mutex::default() })
+    }
+
+    fn truth(&self) -> std::sync::MutexGuard<'_, Truth> {
+        self.truth.lock().unwrap()
+    }
+
+    /// Lock, look round, write or read, perhaps recover, unlock.
+    #[track_caller]
+    fn section(&self, me: usize, lock: Lock) {
+        let at = Location::caller();
+        let attachment = Attachment::new(&self.control, me);
+        let acquired = match lock {
+            Whole(mode) => rwlock::lock(&attachment, mode, Timeout::Forever),
+            Range(start, end, mode) => ranges::lock(&attachment, 1, Rows { start, end }, mode, Timeout::Forever),
+        };
+        self.inside(me, lock, acquired.unwrap() == Acquired::OwnerDied, at);
+        match lock {
+            Whole(mode) => rwlock::unlock(&attachment, mode).unwrap(),
+            Range(start, end, _) => assert!(ranges::unlock(&attachment, 1, Some(Rows { start, end })).unwrap(), "{at}"),
+        }
+    }
+
+    fn inside(&self, me: usize, lock: Lock, told: bool, at: &Location) {
+        {
+            let mut truth = self.truth();
+            for row in lock.rows() {
+                assert!(told || !truth.dirty[row], "{me} has {lock:?} and was not told of row {row}, {at}");
+                assert!(truth.writer[row].is_none(), "{me} has {lock:?} beside a writer of row {row}, {at}");
+                if lock.mode() == X {
+                    assert!(truth.readers[row].is_empty(), "{me} has {lock:?} beside readers of row {row}, {at}");
+                    truth.writer[row] = Some(me);
+                } else {
+                    truth.readers[row].push(me);
+                }
+            }
+            if told {
+                assert!(truth.dirty.iter().any(|dirty| *dirty) || self.control.someone_died(), "told of nothing, {at}");
+            }
+        }
+        let attachment = Attachment::new(&self.control, me);
+        let words = attachment.words();
+        for _ in 0..2 {
+            if lock.mode() == X {
+                // What readers without a lock rely on.
+                assert!(words.begun.load(SeqCst) != words.ended.load(SeqCst), "a write under way looks ended, {at}");
+            }
+            step();
+            thread::yield_now();
+        }
+        if told && lock.mode() == X {
+            match lock {
+                Whole(_) => rwlock::recover(&attachment).unwrap(),
+                Range(start, end, _) => ranges::recover(&attachment, 1, Rows { start, end }).unwrap(),
+            }
+            // The rows of a dead writer of the whole array stay in doubt until that is recovered.
+            let whole = words.lock.load(SeqCst) & rwlock::INCONSISTENT != 0;
+            if !whole {
+                self.truth().dirty[lock.rows()].fill(false);
+            }
+        }
+        let mut truth = self.truth();
+        for row in lock.rows() {
+            truth.writer[row] = truth.writer[row].filter(|writer| *writer != me);
+            if let Some(index) = truth.readers[row].iter().position(|reader| *reader == me) {
+                truth.readers[row].swap_remove(index);
+            }
+        }
+    }
+
+    /// A participant has vanished.
+    fn bury(&self, me: usize) {
+        let mut truth = self.truth();
+        for row in 0..ROWS {
+            truth.readers[row].retain(|reader| *reader != me);
+            if truth.writer[row] == Some(me) {
+                truth.writer[row] = None;
+                truth.dirty[row] = true;
+            }
+        }
+        self.control.bury(me);
+    }
+
+    /// Everybody has ended, or vanished: one more participant finds all in order.
+    fn end(&self, me: usize) {
+        self.section(me, Range(0, ROWS as u64, X));
+        self.section(me, Whole(X));
+        assert!(self.truth().dirty.iter().all(|dirty| !dirty));
+        let attachment = Attachment::new(&self.control, me);
+        for mode in [X, S] {
+            assert_eq!(rwlock::lock(&attachment, mode, Timeout::Try).unwrap(), Acquired::Clean);
+            rwlock::unlock(&attachment, mode).unwrap();
+            let all = Rows { start: 0, end: ROWS as u64 };
+            assert_eq!(ranges::lock(&attachment, 1, all, mode, Timeout::Try).unwrap(), Acquired::Clean);
+            assert!(ranges::unlock(&attachment, 1, Some(all)).unwrap());
+        }
+        let words = attachment.words();
+        assert_eq!(words.begun.load(SeqCst), words.ended.load(SeqCst), "writes are still under way");
+        assert_eq!(words.ranges_exclusive.load(SeqCst), 0, "exclusive ranges are left");
+        assert_eq!(words.ranges_high.load(SeqCst), 0, "records are left");
+    }
+}
+
+/// Play these parts, each in a participant of its own, in many orders. Where someone vanishes it is the first.
+fn check(parts: &'static [&'static [Lock]], ranges: usize, vanishes: bool) {
+    let one = move || {
+        let stage = Stage::new(parts.len(), ranges);
+        let steps = vanishes.then(|| thread_rng().gen_range(0..120u64));
+        let players = parts.iter().enumerate().map(|(me, part)| {
+            let stage = stage.clone();
+            thread::spawn(move || {
+                let steps = steps.filter(|_| me == 0);
+                play(steps, || part.iter().for_each(|lock| stage.section(me, *lock)), || stage.bury(me));
+            })
+        });
+        players.collect::<Vec<_>>().into_iter().for_each(|player| player.join().unwrap());
+        stage.end(parts.len());
+    };
+    explore(one);
+}
+
+fn explore(one: impl Fn() + Send + Sync + Copy + 'static) {
+    // MODEL_ORDERS=1000000 for a night.
+    let orders = std::env::var("MODEL_ORDERS").ok().and_then(|number| number.parse().ok()).unwrap_or(300);
+    Runner::new(RandomScheduler::new(orders), shuttle::Config::default()).run(one);
+    Runner::new(PctScheduler::new(3, orders), shuttle::Config::default()).run(one);
+}
+
+macro_rules! plays {
+    ($($name:ident: $ranges:expr, $parts:expr;)*) => { $(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn nobody_vanishes() {
+                check(&$parts, $ranges, false);
+            }
+
+            #[test]
+            fn one_vanishes() {
+                check(&$parts, $ranges, true);
+            }
+        }
+    )* };
+}
+
+plays! {
+    writers: 4, [&[Whole(X), Whole(X)], &[Whole(X), Whole(X)]];
+    writers_and_readers: 4, [&[Whole(X), Whole(S)], &[Whole(S), Whole(X)], &[Whole(S)]];
+    overlapping: 4, [&[Range(0, 2, X), Range(1, 3, X)], &[Range(1, 3, X)], &[Range(2, 4, X)]];
+    apart: 4, [&[Range(0, 2, X)], &[Range(2, 4, X), Range(0, 1, S)]];
+    readers_of_rows: 4, [&[Range(0, 2, X), Range(0, 4, S)], &[Range(1, 3, S)], &[Range(1, 2, S), Range(0, 1, X)]];
+    rows_and_readers_of_all: 4, [&[Range(0, 2, X), Whole(S)], &[Whole(S), Range(1, 3, X)], &[Whole(S)]];
+    rows_and_writers_of_all: 4, [&[Range(0, 2, X), Whole(X)], &[Whole(X), Range(1, 3, X)]];
+    everything: 4, [&[Range(0, 2, X), Whole(X)], &[Whole(S), Range(1, 3, S)], &[Range(1, 3, X)], &[Whole(X)]];
+    a_full_table: 1, [&[Range(0, 2, X), Range(2, 3, S)], &[Range(1, 3, X)], &[Whole(S), Range(3, 4, X)]];
+}
+
+/// A store of one: a taker sleeps until a maker has notified; whoever vanishes, the last one finds out.
+fn trade(vanishes: bool) {
+    let one = move || {
+        let stage = Stage::new(3, 2);
+        let stock = Arc::new(Mutex::new(0u32));
+        let steps = vanishes.then(|| thread_rng().gen_range(0..90u64));
+        let maker = move |stage: &Stage, stock: &Mutex<u32>, me: usize| {
+            let attachment = Attachment::new(&stage.control, me);
+            let _ = rwlock::lock(&attachment, X, Timeout::Forever).unwrap();
+            step();
+            *stock.lock().unwrap() += 1;
+            condition::notify(&attachment, 0, 1);
+            rwlock::unlock(&attachment, X).unwrap();
+        };
+        let taker = move |stage: &Stage, stock: &Mutex<u32>, me: usize| {
+            let attachment = Attachment::new(&stage.control, me);
+            let _ = rwlock::lock(&attachment, X, Timeout::Forever).unwrap();
+            while *stock.lock().unwrap() == 0 {
+                let _ = condition::wait(&attachment, 0, Timeout::Forever).unwrap();
+                if stage.control.someone_died() && *stock.lock().unwrap() == 0 {
+                    break; // the maker may be gone
+                }
+            }
+            let mut stock = stock.lock().unwrap();
+            *stock = stock.saturating_sub(1);
+            drop(stock);
+            step();
+            rwlock::unlock(&attachment, X).unwrap();
+        };
+        // The first may vanish: a taker that takes its notification with it, or a maker that gives none.
+        let vanishing_maker = thread_rng().gen_bool(0.5);
+        let players: Vec<_> = (0..3)
+            .map(|me| {
+                let (stage, stock) = (stage.clone(), stock.clone());
+                thread::spawn(move || {
+                    let part = || match me {
+                        0 if vanishing_maker => maker(&stage, &stock, me),
+                        0 => taker(&stage, &stock, me),
+                        1 => taker(&stage, &stock, me),
+                        _ => (0..2).for_each(|_| maker(&stage, &stock, me)),
+                    };
+                    play(steps.filter(|_| me == 0), part, || stage.bury(me));
+                })
+            })
+            .collect();
+        players.into_iter().for_each(|player| player.join().unwrap());
+    };
+    explore(one);
+}
+
+#[test]
+fn a_condition_nobody_vanishes() {
+    trade(false);
+}
+
+#[test]
+fn a_condition_one_vanishes() {
+    trade(true);
+}
