@@ -8,13 +8,13 @@
 mod peers;
 
 use std::process::ExitCode;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Instant;
 
 use lexopt::prelude::*;
 
-use peers::{Channel, Peer};
+use peers::Peer;
 
 const HELP: &str = "\
 bench_peers [--rounds N] [--only WORD] [--bytes N]... [--soak N]
@@ -255,7 +255,7 @@ fn round_trip(peer: &Peer, bytes: usize) -> Option<(f64, f64)> {
 }
 
 /// Where processes wait for one another, without costing what is measured.
-struct Gate(AtomicU32, #[allow(dead_code)] AtomicU64);
+struct Gate(AtomicU32);
 
 impl Gate {
     fn make() -> &'static Gate {
@@ -305,6 +305,3 @@ fn bind(which: usize) {
         libc::sched_setaffinity(0, size_of_val(&one), &one);
     }
 }
-
-#[allow(unused)]
-fn object_safe(_: &dyn Channel) {}
