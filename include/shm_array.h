@@ -1865,6 +1865,19 @@ int shm_pipe_reserve(const shm_pipe_t *pipe,
 int shm_pipe_commit(const shm_pipe_t *pipe,
                     size_t len);
 
+// A descriptor that becomes readable when there are bytes to read, or the end of the file has come. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then read with a timeout of 0 until there is nothing: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL. EBADF: not opened for reading.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_pipe_notify_fd(const shm_pipe_t *pipe,
+                       int *out_fd);
+
 // How many bytes wait, about: others are reading and writing.
 //
 // Returns:
@@ -2223,6 +2236,19 @@ int shm_queue_receive_array(const shm_queue_t *queue,
 //
 // Since 0.1.
 int shm_queue_finish(const shm_queue_t *queue);
+
+// A descriptor that becomes readable when there is a message to take, or the queue is finished. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_queue_notify_fd(const shm_queue_t *queue,
+                        int *out_fd);
 
 // How many messages wait, about: others are sending and receiving.
 //

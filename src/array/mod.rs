@@ -297,6 +297,23 @@ impl Array {
         Ok(acquired)
     }
 
+    /// As [`Array::lock`], where nobody else is there and nothing has to be told; false says nothing.
+    #[inline]
+    pub(crate) fn lock_at_once(&self, mode: Mode) -> bool {
+        let done = self.segment().attached().is_some_and(|(attachment, me)| rwlock::lock_at_once(attachment, me, mode));
+        if done {
+            self.hold.add(mode);
+        }
+        done
+    }
+
+    /// As [`Array::unlock`], where that has nothing to tell; false says nothing.
+    #[inline]
+    pub(crate) fn unlock_at_once(&self) -> bool {
+        let Some((attachment, me)) = self.segment().attached() else { return false };
+        self.hold.take().is_some_and(|mode| rwlock::give_back(attachment, me, mode))
+    }
+
     /// Release what this handle holds; EPERM where it holds nothing.
     #[inline]
     pub fn unlock(&self) -> Result<()> {

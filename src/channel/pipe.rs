@@ -29,6 +29,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -42,7 +43,9 @@ use crate::segment::Access;
 use crate::segment::attachment::Attachment;
 use crate::segment::format::{DEFAULT_SLOTS, kind};
 use crate::segment::object::{Object, ObjectOptions, Room, State};
+use crate::sync::bell::Bell;
 use crate::sync::mutex;
+use crate::sync::notifier::{Sight, Source, Watches};
 
 /// So many bytes are written at once or not at all.
 pub const ATOMIC: usize = 4096;
@@ -110,7 +113,8 @@ pub struct Ends {
 /// One handle on an opened pipe.
 #[derive(Debug)]
 pub struct Pipe {
-    object: Object<PipeState>,
+    watches: Watches,
+    object: Arc<Object<PipeState>>,
     bytes: NonNull<u8>,
     capacity: u64,
     presence: Presence,
@@ -207,7 +211,8 @@ impl Pipe {
         // the mapping.
         let presence = unsafe { Presence::new(words, slots) };
         let pipe = Pipe {
-            object,
+            watches: Watches::default(),
+            object: Arc::new(object),
             bytes,
             capacity,
             presence,
@@ -489,6 +494,15 @@ impl Pipe {
         self.let_go(&self.reserved, &self.object.state().writing, len, "reserved")
     }
 
+    /// A descriptor that becomes readable when there are bytes to read, or the end of the file has come.
+    pub fn notify_fd(&self) -> Result<OwnedFd> {
+        self.require_end(End::Reader)?;
+        let slots = self.object.description().header.slots as usize;
+        // SAFETY: as in `over`: the object keeps the mapping.
+        let presence = unsafe { Presence::new(self.object.extra().0, slots) };
+        self.watches.add(Arc::new(Arrivals { object: self.object.clone(), presence }), None)
+    }
+
     fn let_go(&self, kept: &Kept, side: &Side, len: usize, what: &str) -> Result<()> {
         let most = kept.len.load(Relaxed);
         if kept.is_set() && len as u64 > most {
@@ -559,6 +573,40 @@ impl Pipe {
     /// A descriptor for another process.
     pub fn fd(&self) -> Result<OwnedFd> {
         self.object.fd()
+    }
+}
+
+/// What a watcher of a pipe looks at. It is open for as long as somebody watches.
+#[derive(Debug)]
+struct Arrivals {
+    object: Arc<Object<PipeState>>,
+    presence: Presence,
+}
+
+impl Source for Arrivals {
+    fn bell(&self) -> &Bell {
+        self.object.state().readers.bell()
+    }
+
+    fn announces(&self) -> bool {
+        true
+    }
+
+    fn is_silent(&self) -> bool {
+        // No bell rings when the last writer is killed.
+        true
+    }
+
+    fn look(&self) -> Sight {
+        let state = self.object.state();
+        let is_over = self
+            .object
+            .attachment()
+            .and_then(|attachment| self.presence.is_abandoned(&state.sums, End::Writer, attachment));
+        let is_over = is_over.unwrap_or(false);
+        let (read, written) = (state.reading.position.load(SeqCst), state.writing.position.load(SeqCst));
+        let arrived = written + u64::from(is_over);
+        Sight { is_ready: written > read || is_over, begun: arrived, ended: arrived }
     }
 }
 

@@ -7,6 +7,12 @@ use crate::os::time::Timeout;
 use crate::sync::bell::Bell;
 use crate::sync::patience::{Expired, Patience};
 
+/// Between two looks. Each look takes the cache line away from who is about to publish: looking seldom lets it publish
+/// several messages, which then are taken for the price of one look.
+const MOST_PAUSES: u32 = 8;
+/// From then on a patient waiter yields its processor, which takes long enough.
+const ALL_PAUSES: u32 = 96;
+
 /// A place to wait at, in shared memory; it has a cache line for itself.
 #[repr(C, align(64))]
 #[derive(Debug)]
@@ -51,10 +57,13 @@ impl Post {
     ) -> Result<Option<T>> {
         let mut patience = Patience::new(timeout);
         loop {
-            while patience.spin() {
+            let (mut pauses, mut paused) = (1, 0);
+            while (0..pauses).all(|_| patience.spin()) {
                 if let Some(done) = attempt()? {
                     return Ok(Some(done));
                 }
+                paused += pauses;
+                pauses = if paused < ALL_PAUSES { (pauses * 2).min(MOST_PAUSES) } else { 1 };
             }
             look_round()?;
             if patience.only_tries() {

@@ -10,6 +10,7 @@ use crate::array;
 use crate::channel::pipe::{Ends, Pipe};
 use crate::error::{Error, Result};
 use crate::os::time::Timeout;
+use crate::sync::notifier;
 
 /// Open a pipe for reading.
 pub const SHM_PIPE_READER: u32 = 16;
@@ -335,6 +336,26 @@ pub unsafe extern "C" fn shm_pipe_reserve(
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_pipe_commit(pipe: Option<&Pipe>, len: usize) -> c_int {
     guard(|| handle(pipe)?.commit(len))
+}
+
+/// A descriptor that becomes readable when there are bytes to read, or the end of the file has come. For epoll, asyncio, libuv.
+///
+/// Read it (8 bytes) first, then read with a timeout of 0 until there is nothing: another may have been faster. See
+/// shm_array_notify_fd().
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL. EBADF: not opened for reading.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `pipe` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_pipe_notify_fd(pipe: Option<&Pipe>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(pipe)?.notify_fd())) })
 }
 
 /// How many bytes wait, about: others are reading and writing.

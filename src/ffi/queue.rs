@@ -13,6 +13,7 @@ use crate::array::{self, Array};
 use crate::channel::queue::{Form, Message, Queue, Sort};
 use crate::error::{Error, Result};
 use crate::os::time::Timeout;
+use crate::sync::notifier;
 
 /// Create a queue for one producer and one consumer at a time, which is faster. A place is its handle's until that is
 /// closed, or its process dead.
@@ -623,6 +624,26 @@ pub unsafe extern "C" fn shm_queue_receive_array(
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_queue_finish(queue: Option<&Queue>) -> c_int {
     guard(|| handle(queue)?.finish())
+}
+
+/// A descriptor that becomes readable when there is a message to take, or the queue is finished. For epoll, asyncio, libuv.
+///
+/// Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
+/// shm_array_notify_fd().
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_queue_notify_fd(queue: Option<&Queue>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(queue)?.notify_fd())) })
 }
 
 /// How many messages wait, about: others are sending and receiving.

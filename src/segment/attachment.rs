@@ -147,18 +147,18 @@ impl Attachment {
     /// Who this process is to the others; claims a slot at the first call in each process.
     #[inline]
     pub fn identity(&self) -> Result<Identity> {
-        // SYNC: pairs with the Release in `claim`: who sees the epoch sees the identity.
-        if self.claim.epoch.load(Ordering::Acquire) == process::epoch() {
-            return Ok(Identity(self.claim.identity.load(Ordering::Relaxed)));
+        match self.known_identity() {
+            Some(identity) => Ok(identity),
+            None => self.claim(),
         }
-        self.claim()
     }
 
-    /// Who this process is, without becoming anybody.
+    /// The same, if this process has claimed a slot.
+    #[inline]
     pub fn known_identity(&self) -> Option<Identity> {
-        // SYNC: as in `identity`.
-        let is_known = self.claim.epoch.load(Ordering::Acquire) == process::epoch();
-        is_known.then(|| Identity(self.claim.identity.load(Ordering::Relaxed)))
+        // SYNC: pairs with the Release in `claim`: who sees the epoch sees the identity.
+        let is_ours = self.claim.epoch.load(Ordering::Acquire) == process::epoch();
+        is_ours.then(|| Identity(self.claim.identity.load(Ordering::Relaxed)))
     }
 
     /// The slot of one's own.

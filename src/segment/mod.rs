@@ -33,7 +33,7 @@ use crate::os::file::{self, FileId};
 use crate::os::map::{Advice, Map, Protection};
 use crate::os::name::Place;
 
-use attachment::Attachment;
+use attachment::{Attachment, Identity};
 use birth::Readiness;
 use control::Control;
 use examine::{Contents, Description};
@@ -240,10 +240,18 @@ impl Segment {
     }
 
     /// Who this process is to the others, if it has ever been anybody.
-    pub fn known_identity(&self) -> Option<attachment::Identity> {
+    pub fn known_identity(&self) -> Option<Identity> {
+        self.attached().map(|(_, identity)| identity)
+    }
+
+    /// The attachment, where it has been made and has a slot of this very process.
+    #[inline]
+    pub fn attached(&self) -> Option<(&Attachment, Identity)> {
+        // SYNC: as in `attachment`.
         let known = self.attachment.load(Ordering::Acquire);
-        // SAFETY: the pointer came from Arc::into_raw and is given back only in drop.
-        unsafe { known.as_ref() }.and_then(Attachment::known_identity)
+        // SAFETY: as in `attachment`.
+        let attachment = unsafe { known.as_ref() }?;
+        attachment.known_identity().map(|identity| (attachment, identity))
     }
 
     /// No OnceLock here: a fork while another thread initialises it would block the child for ever.

@@ -34,15 +34,14 @@ pub struct Published {
 
 /// The last moments of a write, which the caller still holds the lock for.
 #[inline]
-pub fn sign(attachment: &Attachment) -> Result<()> {
+pub fn sign(attachment: &Attachment, me: Identity) {
     let words = attachment.words();
-    let me = attachment.identity()?.bits();
-    if words.publisher.load(Relaxed) != me {
-        words.publisher.store(me, Relaxed);
-        words.publisher_pid.store(attachment.own_slot()?.pid.load(Relaxed), Relaxed);
+    if words.publisher.load(Relaxed) != me.bits() {
+        let pid = me.slot().and_then(|index| attachment.control().slot(index)).map_or(0, |slot| slot.pid.load(Relaxed));
+        words.publisher.store(me.bits(), Relaxed);
+        words.publisher_pid.store(pid, Relaxed);
     }
     words.published_ns.store(time::realtime_coarse_ns(), Relaxed);
-    Ok(())
 }
 
 /// The write has ended, and a sequentially consistent exchange has come after it.

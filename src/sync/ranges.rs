@@ -68,7 +68,7 @@ pub fn unlock(attachment: &Attachment, handle: u64, rows: Option<Rows>) -> Resul
     let Some(entry) = table(attachment).give_back(attachment.identity()?, handle, rows) else { return Ok(false) };
     let has_written = entry.mode() == Mode::Exclusive;
     if has_written {
-        generation::sign(attachment)?;
+        generation::sign(attachment, attachment.identity()?);
     }
     leave(attachment, entry.rows, Timeout::For(TIDYING))?;
     if has_written {

@@ -95,14 +95,60 @@ pub fn lock(attachment: &Attachment, mode: Mode, timeout: Timeout) -> Result<Acq
     }
 }
 
+/// Take the lock if nobody at all is there, neither now nor dead: false says nothing but that [`lock`] must do it. Most
+/// locks are free, and this is all that they cost.
+#[inline]
+pub fn lock_at_once(attachment: &Attachment, me: Identity, mode: Mode) -> bool {
+    let words = attachment.words();
+    if mode == Mode::Shared {
+        let Some((index, slot)) = me.slot().and_then(|index| Some((index, attachment.control().slot(index)?))) else {
+            return false;
+        };
+        attachment.remember_reader(index);
+        // SYNC: as in `lock_shared`.
+        slot.shared.fetch_add(1, SeqCst);
+        let is_free = words.lock.load(SeqCst) == 0 && words.ranges_exclusive.load(SeqCst) == 0;
+        if !is_free {
+            lower(words, &slot.shared);
+        }
+        return is_free;
+    }
+    // SYNC: as in `lock_exclusive`.
+    if words.next.load(Relaxed) != 0 || words.lock.compare_exchange(0, me.bits(), SeqCst, Relaxed).is_err() {
+        return false;
+    }
+    let is_free = words.ranges_exclusive.load(SeqCst) == 0 && first_reader(attachment, Holds::Any).is_none();
+    if is_free {
+        words.writer.store(me.bits(), Release);
+        begin_write(words);
+    } else {
+        disown(words);
+    }
+    is_free
+}
+
 /// Give back what [`lock`] gave. The caller knows that this process holds it so.
 #[inline]
 pub fn unlock(attachment: &Attachment, mode: Mode) -> Result<()> {
+    if give_back(attachment, attachment.identity()?, mode) { Ok(()) } else { Err(not_the_owner()) }
+}
+
+/// As [`unlock`], for who knows its identity; false where another thread has done it in this very moment.
+#[inline]
+pub fn give_back(attachment: &Attachment, me: Identity, mode: Mode) -> bool {
+    let words = attachment.words();
     match mode {
-        Mode::Exclusive => unlock_exclusive(attachment)?,
-        Mode::Shared => lower(attachment.words(), &attachment.own_slot()?.shared),
+        Mode::Exclusive => {
+            Identity::from_word(words.lock.load(Relaxed)) == Some(me) && {
+                unlock_exclusive(attachment, me);
+                true
+            }
+        }
+        Mode::Shared => me.slot().and_then(|index| attachment.control().slot(index)).is_some_and(|slot| {
+            lower(words, &slot.shared);
+            true
+        }),
     }
-    Ok(())
 }
 
 /// Declare all elements repaired. The caller holds the lock exclusively.
@@ -141,14 +187,18 @@ fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acquired>
 }
 
 #[inline]
-fn unlock_exclusive(attachment: &Attachment) -> Result<()> {
+fn unlock_exclusive(attachment: &Attachment, me: Identity) {
     let words = attachment.words();
-    generation::sign(attachment)?;
+    generation::sign(attachment, me);
     end_writes_but(words, 0);
     words.writer.store(0, Relaxed);
     disown(words);
     generation::announce(attachment);
-    Ok(())
+}
+
+#[cold]
+fn not_the_owner() -> Error {
+    Error::os(Errno::EPERM, "another thread has given the lock back already, through the same handle")
 }
 
 /// Tell everybody from now on that elements may be half written, until somebody recovers the whole array.

@@ -342,6 +342,11 @@ impl Many {
         self.ready.iter().map(|ring| ring.counts().0).sum()
     }
 
+    /// Messages listed since the beginning, again and again those that came back.
+    pub fn arrived(&self) -> u64 {
+        self.sent() + self.returned.counts().0
+    }
+
     /// Blocks that no ring lists: reserved, or taken and not released; about.
     pub fn out(&self) -> u64 {
         let (pushed, popped) = self.free.counts();

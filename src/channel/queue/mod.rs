@@ -5,12 +5,14 @@
 //! message back. Two engines do this behind the same calls: `many` for any number of producers and consumers, and
 //! `single` for one of each at a time, which is faster.
 
+mod arrivals;
 mod many;
 mod ring;
 mod single;
 
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -22,7 +24,9 @@ use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::segment::format::kind;
 use crate::segment::object::{Object, ObjectOptions, State};
+use crate::sync::notifier::Watches;
 
+use arrivals::Arrivals;
 use many::{Many, Taken};
 use single::{Seat, Single};
 
@@ -142,7 +146,8 @@ pub struct QueueStat {
 /// One handle on an opened queue.
 #[derive(Debug)]
 pub struct Queue {
-    object: Object<QueueState>,
+    watches: Watches,
+    object: Arc<Object<QueueState>>,
     engine: Engine,
     typed: Typed,
     priorities: u32,
@@ -206,7 +211,7 @@ impl Queue {
         let is_typed = object.state().flags.load(Relaxed) & TYPED != 0;
         let typed = Typed::parse(is_typed.then_some(object.description().dtype.as_str()))?;
         let priorities = object.state().priorities.load(Relaxed).clamp(1, MAX_PRIORITIES);
-        Ok(Queue { object, engine, typed, priorities })
+        Ok(Queue { watches: Watches::default(), object: Arc::new(object), engine, typed, priorities })
     }
 
     fn require_same(&self, form: &Form, typed: &Typed) -> Result<()> {
@@ -420,6 +425,12 @@ impl Queue {
             Engine::Single(single) => single.block(message.token),
         };
         self.blocks().read(block, buffer);
+    }
+
+    /// A descriptor that becomes readable when there is a message to take, or will never be one.
+    pub fn notify_fd(&self) -> Result<OwnedFd> {
+        let engine = engine(&self.object)?;
+        self.watches.add(Arc::new(Arrivals { object: self.object.clone(), engine }), None)
     }
 
     /// No message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.

@@ -8,19 +8,20 @@
 mod peers;
 
 use std::process::ExitCode;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicU64, AtomicU32};
 use std::time::Instant;
 
 use lexopt::prelude::*;
 
-use peers::{Channel, Peer};
+use peers::Peer;
 
 const HELP: &str = "\
-bench_peers [--rounds N] [--only WORD] [--bytes N]... [--seconds N]
+bench_peers [--rounds N] [--only WORD] [--bytes N]... [--soak N]
     --rounds   how often each peer has its turn (5)
     --only     peers whose name contains the word
     --bytes    lengths of messages (64, 1024, 65536, 1048576)
+    --soak     so many messages one way and no table: each one is checked for its number, its order and all of its bytes
 ";
 
 /// Messages in one turn, so that a turn takes some tenths of a second.
@@ -45,16 +46,18 @@ struct Request {
     rounds: usize,
     only: String,
     bytes: Vec<usize>,
+    soak: Option<u64>,
 }
 
 fn read_request() -> Result<Option<Request>, lexopt::Error> {
-    let mut request = Request { rounds: 5, only: String::new(), bytes: Vec::new() };
+    let mut request = Request { rounds: 5, only: String::new(), bytes: Vec::new(), soak: None };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("rounds") => request.rounds = parser.value()?.parse()?,
             Long("only") => request.only = parser.value()?.string()?,
             Long("bytes") => request.bytes.push(parser.value()?.parse()?),
+            Long("soak") => request.soak = Some(parser.value()?.parse()?),
             Long("help") | Short('h') => return Ok(None),
             // cargo bench passes this.
             Long("bench") => {}
@@ -81,9 +84,15 @@ fn main() -> ExitCode {
 
 fn compare(request: &Request) {
     let peers: Vec<Peer> = peers::all().into_iter().filter(|peer| peer.name.contains(&request.only)).collect();
+    if let Some(count) = request.soak {
+        return peers.iter().for_each(|peer| request.bytes.iter().for_each(|bytes| soak(peer, *bytes, count)));
+    }
     for &bytes in &request.bytes {
         println!("\n{bytes} bytes");
-        println!("{:<28}{:>12}{:>8}{:>12}{:>12}{:>12}{:>8}", "", "us/message", "ratio", "p50 us", "p99 us", "2 senders", "ratio");
+        println!(
+            "{:<28}{:>12}{:>8}{:>12}{:>12}{:>12}{:>8}",
+            "", "us/message", "ratio", "p50 us", "p99 us", "2 senders", "ratio"
+        );
         let mut figures: Vec<[Vec<f64>; 4]> = peers.iter().map(|_| Default::default()).collect();
         for _ in 0..request.rounds {
             for (peer, figures) in peers.iter().zip(&mut figures) {
@@ -105,7 +114,13 @@ fn compare(request: &Request) {
             let ratio = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{:.2}", value / first[0]) };
             println!(
                 "{:<28}{:>12}{:>8}{:>12}{:>12}{:>12}{:>8}",
-                peer.name, show(each), ratio(each), show(p50), show(p99), show(two), ratio(two)
+                peer.name,
+                show(each),
+                ratio(each),
+                show(p50),
+                show(p99),
+                show(two),
+                ratio(two)
             );
         }
     }
@@ -123,18 +138,22 @@ fn throughput(peer: &Peer, bytes: usize, senders: u64) -> Option<f64> {
     let each = messages(bytes) / senders;
     let warm = each / 10;
     let start: &Gate = Gate::make();
-    let children: Vec<i32> = (0..senders).map(|_| child(|| {
-        bind(1);
-        channel.start(true);
-        let mut message = vec![1u8; bytes];
-        start.come();
-        for number in 0..warm + each {
-            message[..8].copy_from_slice(&number.to_ne_bytes());
-            channel.send(&message);
-        }
-        // Until all is received: some peers take their messages with them.
-        start.wait(2 * senders as u32 + 1);
-    })).collect();
+    let children: Vec<i32> = (0..senders)
+        .map(|_| {
+            child(|| {
+                bind(1);
+                channel.start(true);
+                let mut message = vec![1u8; bytes];
+                start.come();
+                for number in 0..warm + each {
+                    message[..8].copy_from_slice(&number.to_ne_bytes());
+                    channel.send(&message);
+                }
+                // Until all is received: some peers take their messages with them.
+                start.wait(2 * senders as u32 + 1);
+            })
+        })
+        .collect();
     bind(0);
     channel.start(false);
     let mut buffer = vec![0u8; bytes.max(64)];
@@ -155,6 +174,46 @@ fn throughput(peer: &Peer, bytes: usize, senders: u64) -> Option<f64> {
     (0..=senders).for_each(|_| start.come());
     children.into_iter().for_each(reap);
     Some(took.as_secs_f64() * 1e6 / (each * senders) as f64)
+}
+
+/// Many messages, each of which is looked through.
+fn soak(peer: &Peer, bytes: usize, count: u64) {
+    assert!(bytes.is_multiple_of(8), "lengths of whole words");
+    if peer.name.ends_with("in place") {
+        return; // only a line of it is copied
+    }
+    let Some(mut channel) = (peer.make)(capacity(bytes), bytes) else { return };
+    let pattern = |number: u64, at: usize| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(at as u64);
+    let gate = Gate::make();
+    let sender = child(|| {
+        channel.start(true);
+        let mut message = vec![0u8; bytes];
+        for number in 0..count {
+            for (at, word) in message.chunks_exact_mut(8).enumerate() {
+                word.copy_from_slice(&pattern(number, at).to_ne_bytes());
+            }
+            channel.send(&message);
+        }
+        gate.wait(1);
+    });
+    channel.start(false);
+    let mut buffer = vec![0u8; bytes];
+    let begin = Instant::now();
+    for number in 0..count {
+        assert_eq!(channel.receive(&mut buffer), bytes, "{}: message {number}", peer.name);
+        for (at, word) in buffer.chunks_exact(8).enumerate() {
+            let found = u64::from_ne_bytes(word.try_into().expect("8 bytes"));
+            assert_eq!(found, pattern(number, at), "{}: word {at} of message {number}", peer.name);
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    gate.come();
+    reap(sender);
+    let gigabytes = count as f64 * bytes as f64 / 1e9;
+    println!(
+        "{:<28}{count} messages of {bytes} bytes in order and whole: {gigabytes:.1} GB in {seconds:.1} s",
+        peer.name
+    );
 }
 
 /// Median and 99th percentile of a message's way there and back, in microseconds.
@@ -196,7 +255,7 @@ fn round_trip(peer: &Peer, bytes: usize) -> Option<(f64, f64)> {
 }
 
 /// Where processes wait for one another, without costing what is measured.
-struct Gate(AtomicU32, #[allow(dead_code)] AtomicU64);
+struct Gate(AtomicU32);
 
 impl Gate {
     fn make() -> &'static Gate {
@@ -246,6 +305,3 @@ fn bind(which: usize) {
         libc::sched_setaffinity(0, size_of_val(&one), &one);
     }
 }
-
-#[allow(unused)]
-fn object_safe(_: &dyn Channel) {}

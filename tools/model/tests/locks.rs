@@ -72,6 +72,10 @@ impl Stage {
         let at = Location::caller();
         let attachment = Attachment::new(&self.control, me);
         let acquired = match lock {
+            // As an array does it.
+            Whole(mode) if rwlock::lock_at_once(&attachment, attachment.identity().unwrap(), mode) => {
+                Ok(Acquired::Clean)
+            }
             Whole(mode) => rwlock::lock(&attachment, mode, Timeout::Forever),
             Range(start, end, mode) => ranges::lock(&attachment, 1, Rows { start, end }, mode, Timeout::Forever),
         };

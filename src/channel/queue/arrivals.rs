@@ -1,0 +1,54 @@
+//! Descriptors that become readable when there is a message.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::single::Single;
+use super::{Engine, QueueState};
+use crate::segment::object::Object;
+use crate::sync::bell::Bell;
+use crate::sync::notifier::{Sight, Source};
+
+/// What a watcher of a queue looks at. It is open for as long as somebody watches.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    pub object: Arc<Object<QueueState>>,
+    pub engine: Engine,
+}
+
+impl Source for Arrivals {
+    fn bell(&self) -> &Bell {
+        self.object.state().ends.receivers.bell()
+    }
+
+    fn announces(&self) -> bool {
+        self.object.is_writable()
+    }
+
+    fn is_silent(&self) -> bool {
+        // No bell rings for the dead, whose messages come again.
+        matches!(self.engine, Engine::Many(_)) || !self.object.is_writable()
+    }
+
+    fn look(&self) -> Sight {
+        let state = self.object.state();
+        let (count, arrived) = match &self.engine {
+            Engine::Many(many) => {
+                if many.count() == 0
+                    && self.object.is_writable()
+                    && let Ok(attachment) = self.object.attachment()
+                {
+                    // Whoever cannot is not told of them now, but the next time.
+                    let _ = many.mend(attachment);
+                }
+                (many.count(), many.arrived())
+            }
+            Engine::Single(_) => {
+                let (sent, acknowledged) = Single::counts(&state.seats);
+                (sent - acknowledged, sent)
+            }
+        };
+        let closed = u64::from(state.closed.load(SeqCst) != 0);
+        Sight { is_ready: count > 0 || closed != 0, begun: arrived + closed, ended: arrived + closed }
+    }
+}
