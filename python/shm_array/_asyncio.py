@@ -8,7 +8,6 @@ A death makes no descriptor readable, and neither does a close() in this process
 now and then.
 """
 
-import asyncio
 import collections
 import contextlib
 import ctypes
@@ -46,6 +45,8 @@ async def until(attempt, source):
     result = attempt()
     if result is not None:
         return result
+    import asyncio  # nobody comes here without having paid for it
+
     loop = asyncio.get_running_loop()
     here = _watches.setdefault(loop, {})
     key = id(source.owner), source.sort

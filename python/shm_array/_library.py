@@ -549,6 +549,7 @@ FUNCTIONS = {
     "shm_pipe_name": (c_char_p, PipeHandle),
     "shm_pipe_stat": (c_int, PipeHandle, POINTER(PipeStat)),
     "shm_pipe_unlink": (c_int, c_char_p),
+    "shm_pipe_notify_fd": (c_int, PipeHandle, POINTER(c_int)),
     "shm_pipe_close": (None, PipeHandle),
     "shm_notify_close": (c_int, c_int),
     "shm_queue_create": (
@@ -602,6 +603,7 @@ FUNCTIONS = {
     "shm_queue_name": (c_char_p, QueueHandle),
     "shm_queue_stat": (c_int, QueueHandle, POINTER(QueueStat)),
     "shm_queue_unlink": (c_int, c_char_p),
+    "shm_queue_notify_fd": (c_int, QueueHandle, POINTER(c_int)),
     "shm_queue_close": (None, QueueHandle),
     "shm_semaphore_create": (c_int, c_char_p, c_uint32, c_uint32, POINTER(ObjectOptions), POINTER(SemaphoreHandle)),
     "shm_semaphore_open": (c_int, c_char_p, c_uint32, POINTER(SemaphoreHandle)),

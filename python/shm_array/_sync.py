@@ -427,17 +427,20 @@ class Barrier(Object):
 
     action    a function that one of them calls before all go on; if it raises, the barrier is broken
     timeout   seconds that wait() takes where it is not told otherwise
-    name, exist_ok, lifetime   as of Lock; with a name, another one ending in ".broken" belongs to it
+    name, exist_ok, lifetime   as of Lock; with a name, an array whose name ends in ".state" belongs to it
 
     It is broken by abort(), by a timeout, and by the death of a process that has ever waited, until reset().
     """
+
+    # The library's own number of who has come is not one for each: a wait in slices comes anew with each slice. So the
+    # numbers are drawn, from an array of two: whether it was aborted, and how many numbers were drawn.
 
     _kind = "barrier"
     _Handle = _library.BarrierHandle
 
     def __init__(self, parties, action=None, timeout=None, *, name=None, exist_ok=False, lifetime="until-unlinked"):
         self._create(name, lifetime, exist_ok, parties)
-        self._aborted = Event(name=name and f"{name}.broken", exist_ok=exist_ok, lifetime=lifetime)
+        self._own = create(name and f"{name}.state", 2, "i8", exist_ok=exist_ok, lifetime=lifetime)
         self._action, self._timeout = action, timeout
 
     def _begin(self, handle):
@@ -445,30 +448,30 @@ class Barrier(Object):
         self.parties = self.stat().participants
 
     def _state(self):
-        return self._aborted, self._action, self._timeout
+        return self._own, self._action, self._timeout
 
     def _set_state(self, state):
-        self._aborted, self._action, self._timeout = state or (Event.open(f"{self.name}.broken"), None, None)
+        self._own, self._action, self._timeout = state or (open(f"{self.name}.state", "r+"), None, None)
 
     def wait(self, timeout=None):
         """Come, and wait until all have: a number from 0 to parties - 1, another one for each."""
         timeout = self._timeout if timeout is None else timeout
-        number = self._meet(timeout)
+        last = self._meet(timeout) == self.parties - 1
         if self._action is not None:
-            if number == self.parties - 1:
+            if last:
                 try:
                     self._action()
                 except BaseException:
                     self.abort()
                     raise
             self._meet(timeout)
-        return number
+        return int(self._own.atomic_add(1, 1)) % self.parties
 
     def _meet(self, timeout):
         number = ctypes.c_uint32()
 
         def attempt(nanoseconds):
-            if self._aborted.is_set():
+            if self._own[0]:
                 return errno.ECANCELED
             return library.shm_barrier_wait(self._handle, nanoseconds, ctypes.byref(number))
 
@@ -482,12 +485,12 @@ class Barrier(Object):
 
     def reset(self):
         """Begin anew, whatever happened; who waits gets a BrokenBarrierError."""
-        self._aborted.clear()
+        self._own[:] = 0
         self._check(library.shm_barrier_reset(self._handle))
 
     def abort(self):
         """Break it: who waits, and who comes, gets a BrokenBarrierError, until reset()."""
-        self._aborted.set()
+        self._own[0] = 1
         self._check(library.shm_barrier_reset(self._handle))
 
     @property
@@ -498,9 +501,9 @@ class Barrier(Object):
     @property
     def broken(self):
         """Whether it is broken."""
-        return self._aborted.is_set() or bool(self.stat().broken)
+        return bool(self._own[0] or self.stat().broken)
 
     def unlink(self):
         """Remove the names: nobody can open it any more; who has it open keeps it."""
         super().unlink()
-        self._aborted.unlink()
+        self._own.unlink()
