@@ -21,6 +21,7 @@ from .array import Array, create
 
 Empty, Full = queue.Empty, queue.Full
 _KEPT_NS = 0  # the library's own ten minutes
+_LONG = "shm_array.item."  # names of the arrays in which long items travel
 
 
 class ShutDown(getattr(queue, "ShutDown", Exception)):
@@ -102,7 +103,7 @@ class Queue(Object):
 
     def _send_long(self, data, block, timeout, priority):
         """As an array of bytes, which the queue keeps until it is received."""
-        name = f"shm_array.item.{secrets.token_hex(12)}"
+        name = _LONG + secrets.token_hex(12)
         array = create(name, len(data), "u1", lifetime="last-close")
         try:
             array[:] = np.frombuffer(data, "u1")
@@ -186,6 +187,8 @@ class Queue(Object):
         if code != 0:
             return code, None
         array = Array._over(handle)
+        if not array.name.startswith(_LONG):  # somebody sent an array, and it is the item
+            return 0, array
         return 0, self._item(memoryview(np.asarray(array)))
 
     def _item(self, data):
@@ -202,8 +205,8 @@ class Queue(Object):
     def take(self, block=True, timeout=None):
         """Receive an item to acknowledge when its work is done: `with queue.take() as taken: use(taken.item)`.
 
-        If this process is killed before, or the block raises, somebody else gets it, before all others. Takes and raises
-        what get() does.
+        If the block raises, somebody else gets it, before all others; if this process is killed, as soon as that is
+        noticed, by who waits at the latest. Takes and raises what get() does.
         """
         message = _library.Message(size=ctypes.sizeof(_library.Message))
 
@@ -289,7 +292,9 @@ class Taken:
     def item(self):
         """What was put; of a queue with a dtype a copy of the elements."""
         if self._open().flags & _library.QUEUE_ARRAY:
-            raise ValueError("the item is longer than item_bytes: get() receives it, or make the queue with more of them")
+            raise ValueError(
+                "the item is longer than item_bytes: get() receives it, or make the queue with more of them"
+            )
         return self._queue._item(self.bytes)
 
     def release(self):
