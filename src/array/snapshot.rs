@@ -11,11 +11,12 @@
 //! permission to write, takes no slot, and no writer notices it. The price: while somebody writes all the time (two
 //! writers of ranges that overlap in time are enough) no copy comes about; the shared lock is then the way.
 //!
-//! **After a death.** What a dead writer began never ends. Its rows are copied as it left them, as far as nobody else
-//! begins, ends or takes the lock meanwhile, and the caller is told, as those who lock are, until somebody recovers.
+//! **After a death.** What a dead writer began, of the whole array or of a range of rows, does not end before somebody
+//! comes to lock. Its rows are copied as it left them, as far as nobody else begins, ends or takes the lock meanwhile, and
+//! the caller is told, as those who lock the whole array are, until somebody recovers.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Acquire;
 use std::sync::atomic::fence;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use crate::segment::control::Control;
 use crate::segment::directory::Watch;
 use crate::segment::format::Layout;
 use crate::sync::patience::{Expired, Patience};
+use crate::sync::range_table::{Outlook, Table};
 use crate::sync::rwlock::{self, Acquired, INCONSISTENT, Mode};
 
 use super::Array;
@@ -69,11 +71,13 @@ impl Array {
             ));
         }
         let control = segment.control().ok_or_else(|| Error::new(Code::Corrupt, "the control block is not mapped"))?;
+        let mut watch = None;
         if self.hold.is_exclusive() {
-            return self.copy_undisturbed(rows, room, Acquired::from_word(control.words().lock.load(Relaxed)));
+            // This process alone has the array: whoever else stands in the table of ranges is dead.
+            let is_clean = State::of(control).lock & INCONSISTENT == 0 && !outlook(control, |_| true).is_doubtful;
+            return self.copy_undisturbed(rows, room, if is_clean { Acquired::Clean } else { Acquired::OwnerDied });
         }
         let mut patience = Patience::new(timeout);
-        let mut watch = None;
         let mut torn = 0;
         loop {
             let before = State::of(control);
@@ -84,12 +88,13 @@ impl Array {
                 before.is_quiet() || before.is_abandoned(control, watch.get_or_insert_with(|| Watch::new(segment)));
             if may_copy {
                 let is_whole = self.copy_rows(rows.clone(), room, || State::of(control).begun == before.begun)?;
+                // Whoever recovers begins a write: where this is out of date the copy is torn.
+                let found = before.found(control, || watch.get_or_insert_with(|| Watch::new(segment)));
                 // SYNC: pairs with the Release fence of who begins a write: had the copy seen any of its stores,
                 // `begun` would now be seen as well.
                 fence(Acquire);
                 let after = State::of(control);
                 if is_whole && before.still_holds(after) {
-                    let found = if before.is_quiet() { Acquired::from_word(after.lock) } else { Acquired::OwnerDied };
                     return Ok(Snapshot { found, generation: before.ended });
                 }
                 torn += 1;
@@ -201,12 +206,25 @@ impl State {
         self.begun == self.ended
     }
 
-    /// Who was writing is dead, and nobody has taken the lock since.
+    /// Nobody alive is writing, whatever the dead have left open: neither as the lock's owner nor in a range of rows.
     fn is_abandoned(self, control: &Control, watch: &Watch) -> bool {
-        match Identity::from_word(self.lock) {
-            None => self.lock & INCONSISTENT != 0,
-            Some(owner) => control.words().writer.load(Acquire) == owner.bits() && watch.is_dead(control, owner),
+        let is_dead = |who: Identity| watch.is_dead(control, who);
+        Identity::from_word(self.lock).is_none_or(is_dead) && !outlook(control, is_dead).is_written
+    }
+
+    /// Whether the dead have left something half written.
+    fn found<'a>(self, control: &Control, watch: impl FnOnce() -> &'a mut Watch) -> Acquired {
+        let words = control.words();
+        if self.is_quiet() && self.lock & INCONSISTENT == 0 && words.ranges_exclusive.load(Acquire) == 0 {
+            return Acquired::Clean;
         }
+        let watch = watch();
+        let is_dead = |who: Identity| watch.is_dead(control, who);
+        let has_died = |owner: Identity| words.writer.load(Acquire) == owner.bits() && is_dead(owner);
+        let is_doubtful = self.lock & INCONSISTENT != 0
+            || Identity::from_word(self.lock).is_some_and(has_died)
+            || outlook(control, is_dead).is_doubtful;
+        if is_doubtful { Acquired::OwnerDied } else { Acquired::Clean }
     }
 
     /// Whether nobody can have written between this moment and a later one. Where something has been left behind, it
@@ -214,6 +232,10 @@ impl State {
     fn still_holds(self, after: State) -> bool {
         self.begun == after.begun && (self.is_quiet() || self == after)
     }
+}
+
+fn outlook(control: &Control, is_dead: impl Fn(Identity) -> bool) -> Outlook {
+    Table::new(control.ranges(), control.words()).outlook(is_dead)
 }
 
 #[cold]
@@ -281,6 +303,8 @@ impl Runs {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
     use super::*;
     use crate::array::options::Options;
     use crate::array::view::Slice;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::error::{Code, Error, Result};
-use crate::os::{file, process};
+use crate::os::{file, mappers, process};
 use crate::segment::Segment;
 use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
@@ -92,7 +92,7 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
     }
     let has_dirty_rows = Table::new(control.ranges(), words).dirty(Rows::ALL).is_some();
     let lock_pid = Identity::from_word(word).and_then(alive).unwrap_or(0);
-    let mut pids = process::who_maps(segment.id());
+    let mut pids = mappers::who_maps(segment.id());
     pids.extend(lockers);
     pids.sort_unstable();
     pids.dedup();
@@ -149,6 +149,6 @@ fn of_ordinary(array: &Array, file: &OrdinaryFile, fortran: bool) -> Stat {
         placement: array.placement(),
         allocated_bytes: allocated(array.segment()),
         published: Published::default(),
-        pids: process::who_maps(array.segment().id()),
+        pids: mappers::who_maps(array.segment().id()),
     }
 }

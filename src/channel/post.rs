@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU32;
 
 use crate::error::Result;
-use crate::os::time::Timeout;
+use crate::os::time::{self, Timeout};
 use crate::sync::bell::Bell;
 use crate::sync::patience::{Expired, Patience};
 
@@ -57,8 +57,10 @@ impl Post {
     ) -> Result<Option<T>> {
         let mut patience = Patience::new(timeout);
         loop {
+            // An attempt may wait for its turn, for a moment; many of them would take longer than the caller's time.
+            let begun = time::coarse_ms();
             let (mut pauses, mut paused) = (1, 0);
-            while (0..pauses).all(|_| patience.spin()) {
+            while (0..pauses).all(|_| patience.spin()) && time::coarse_ms() == begun {
                 if let Some(done) = attempt()? {
                     return Ok(Some(done));
                 }

@@ -234,7 +234,7 @@ pub extern "C" fn shm_barrier_name(barrier: Option<&Barrier>) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn shm_barrier_unlink(name: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| remove::unlink(&Place::parse(Some(unsafe { text(name, "name") }?))?, None))
+    guard(|| remove::unlink(&Place::find(unsafe { text(name, "name") }?)?, None))
 }
 
 /// Close a handle: it takes part no more, and is not missed as the dead are. NULL is fine.

@@ -324,7 +324,7 @@ pub extern "C" fn shm_event_name(event: Option<&Event>) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn shm_event_unlink(name: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| remove::unlink(&Place::parse(Some(unsafe { text(name, "name") }?))?, None))
+    guard(|| remove::unlink(&Place::find(unsafe { text(name, "name") }?)?, None))
 }
 
 /// Close a handle. NULL is fine.

@@ -271,7 +271,7 @@ pub extern "C" fn shm_semaphore_name(semaphore: Option<&Semaphore>) -> *const c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn shm_semaphore_unlink(name: *const c_char) -> c_int {
     // SAFETY: the caller's promise.
-    guard(|| remove::unlink(&Place::parse(Some(unsafe { text(name, "name") }?))?, None))
+    guard(|| remove::unlink(&Place::find(unsafe { text(name, "name") }?)?, None))
 }
 
 /// Close a handle, and give back the permits that it holds. NULL is fine.

@@ -10,6 +10,7 @@ pub mod file;
 pub mod file_lock;
 pub mod futex;
 pub mod map;
+pub mod mappers;
 pub mod memory;
 pub mod name;
 pub mod parallel;

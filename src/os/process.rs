@@ -118,20 +118,6 @@ fn start_time_of(stat: &str) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// The processes that map a file, as far as /proc lets this user see them.
-pub fn who_maps(file: super::file::FileId) -> Vec<u32> {
-    let device = file.device();
-    let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
-    // A line of maps: addresses, permissions, offset, device, inode, path.
-    let wanted = [format!("{major:02x}:{minor:02x}"), file.inode().to_string()];
-    let is_mapped = |maps: String| {
-        maps.lines().any(|line| line.split_ascii_whitespace().skip(3).take(2).eq(wanted.iter().map(String::as_str)))
-    };
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| std::fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(is_mapped)).collect()
-}
-
 /// The id of this boot of the machine, as 16 bytes; zeros where /proc does not tell.
 pub fn boot_id() -> [u8; 16] {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
 use crate::os::name::Place;
+use crate::os::time::Timeout;
 
 use super::attachment::Attachment;
 use super::birth::{Birth, Readiness};
@@ -85,8 +86,10 @@ impl<S: State> Object<S> {
         options: &ObjectOptions,
         prepare: impl Fn(&Object<S>) -> Result<()>,
     ) -> Result<(Object<S>, bool)> {
-        let place = Place::parse(name)?;
+        let deadline = Timeout::For(open::PATIENCE).deadline();
         loop {
+            // Looked for each time: another process may give the name in the other directory that holds names.
+            let place = name.map_or(Ok(Place::Anonymous), Place::find)?;
             if options.or_open && place.path().is_some() {
                 match open::open(&place, Access::Write, S::KIND).and_then(Object::over) {
                     Err(error) if error.is(Errno::ENOENT) => {}
@@ -94,7 +97,7 @@ impl<S: State> Object<S> {
                 }
             }
             match Object::build(&place, room, options, &prepare) {
-                Err(error) if options.or_open && error.is(Errno::EEXIST) => {}
+                Err(error) if options.or_open && error.is(Errno::EEXIST) && !deadline.has_passed() => {}
                 done => return done.map(|object| (object, true)),
             }
         }
@@ -142,7 +145,7 @@ impl<S: State> Object<S> {
 
     /// Open by name. [`Access::Write`] to take part, [`Access::Read`] to look and to wait.
     pub fn open(name: &str, access: Access) -> Result<Object<S>> {
-        Object::over(open::open(&Place::parse(Some(name))?, access, S::KIND)?)
+        Object::over(open::open(&Place::find(name)?, access, S::KIND)?)
     }
 
     /// Open what a descriptor stands for; the caller keeps the descriptor.

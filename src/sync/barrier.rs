@@ -36,7 +36,7 @@ use crate::segment::object::{Object, ObjectOptions, Room, State};
 use super::bell::Bell;
 use super::holds::Holds;
 use super::mutex::{self, Guard};
-use super::patience::{Expired, Patience};
+use super::patience::Patience;
 
 /// The most participants of one barrier.
 pub const MAX_PARTICIPANTS: u32 = 65535;
@@ -172,7 +172,7 @@ impl Barrier {
             self.count_in(entry, phase, 1);
             if before + 1 >= self.participants {
                 // Who came and died since is reported, not taken for one who goes on.
-                if self.has_dead_members()? {
+                if self.has_dead_members().inspect_err(|_| self.count_in(entry, phase, -1))? {
                     self.call_off();
                     return Err(self.called_off());
                 }
@@ -198,9 +198,8 @@ impl Barrier {
             if has_ended() {
                 continue;
             }
-            let somebody_died = self.has_dead_members()?;
-            let expired = !somebody_died && words.bell.sleep(heard, patience) == Err(Expired);
-            if !somebody_died && !expired {
+            let somebody_died = self.has_dead_members();
+            if matches!(somebody_died, Ok(false)) && words.bell.sleep(heard, patience) == Ok(()) {
                 continue;
             }
             // Not with our own patience, which may be at its end: what we counted in must be counted out.
@@ -208,15 +207,16 @@ impl Barrier {
             if has_ended() {
                 continue;
             }
-            if somebody_died {
+            if matches!(somebody_died, Ok(true)) {
                 self.call_off();
-            } else {
-                let arrived = words.arrived.load(Relaxed);
-                self.count_in(entry, phase, -1);
-                let errno = if patience.only_tries() { Errno::EBUSY } else { Errno::ETIMEDOUT };
-                let (place, needed) = (self.object.segment().place(), self.participants);
-                return Err(Error::os(errno, format!("{place}: {arrived} of {needed} participants have come in time")));
+                continue;
             }
+            let arrived = words.arrived.load(Relaxed);
+            self.count_in(entry, phase, -1);
+            somebody_died?;
+            let errno = if patience.only_tries() { Errno::EBUSY } else { Errno::ETIMEDOUT };
+            let (place, needed) = (self.object.segment().place(), self.participants);
+            return Err(Error::os(errno, format!("{place}: {arrived} of {needed} participants have come in time")));
         }
     }
 

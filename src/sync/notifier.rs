@@ -12,7 +12,7 @@
 //! A forked child has none of the threads and none of the watches: it asks for descriptors of its own. (Those that it
 //! inherited are its parent's: what one of them reads the other does not see.)
 
-use std::cell::RefCell;
+use std::cell::UnsafeCell;
 use std::fmt::Debug;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -272,18 +272,29 @@ impl Notifier {
     }
 }
 
-thread_local! {
-    /// The groups while this thread forks.
-    static FORKING: RefCell<Option<Groups>> = const { RefCell::new(None) };
-}
+/// The groups while a thread forks. Only who has locked that mutex touches this; not a thread-local, which a thread that
+/// forks in its last destructors has no more.
+struct Forking(UnsafeCell<Option<Groups>>);
+
+// SAFETY: see above: the mutex keeps threads apart.
+unsafe impl Sync for Forking {}
+
+static FORKING: Forking = Forking(UnsafeCell::new(None));
 
 extern "C" fn before_fork() {
     let groups = Notifier::current().lock();
-    FORKING.with_borrow_mut(|forking| *forking = Some(groups));
+    // SAFETY: the mutex is ours from now on.
+    unsafe { *FORKING.0.get() = Some(groups) };
+}
+
+/// The groups, out of the cell: whoever locks them next finds it empty.
+fn forked() -> Option<Groups> {
+    // SAFETY: called by the handlers below only, when the mutex is ours.
+    unsafe { (*FORKING.0.get()).take() }
 }
 
 extern "C" fn after_fork_in_parent() {
-    FORKING.with_borrow_mut(|forking| *forking = None);
+    drop(forked());
 }
 
 extern "C" fn after_fork_in_child() {
@@ -292,11 +303,9 @@ extern "C" fn after_fork_in_child() {
     if let Some(notifier) = unsafe { NOTIFIER.load(Ordering::Acquire).as_ref() } {
         notifier.epoch.store(process::epoch(), Ordering::Release);
     }
-    FORKING.with_borrow_mut(|forking| {
-        if let Some(mut groups) = forking.take() {
-            groups.clear();
-        }
-    });
+    if let Some(mut groups) = forked() {
+        groups.clear();
+    }
 }
 
 /// For C, which owns numbers.

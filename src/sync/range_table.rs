@@ -41,8 +41,11 @@ pub mod state {
     pub const LEFT: u32 = 4;
     /// Its holder died while writing, and nobody has recovered since.
     pub const DIRTY: u32 = 8;
+    /// Above them lie the low bits of the ticket: who gives back a record by exchanging its state, without the mutex, never
+    /// takes a later use of it for the one that it saw.
+    pub const STAMP_SHIFT: u32 = 4;
 }
-use state::{DIRTY, EXCLUSIVE, HELD, LEFT};
+use state::{DIRTY, EXCLUSIVE, HELD, LEFT, STAMP_SHIFT};
 
 /// Neighbouring rows; at least one where it comes from [`Rows::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +131,15 @@ impl Entry {
     }
 }
 
+/// What who does not come into the table can see there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Somebody alive writes rows, or is about to.
+    pub is_written: bool,
+    /// The dead left rows half written.
+    pub is_doubtful: bool,
+}
+
 /// The table, and the words that go with it.
 #[derive(Clone, Copy)]
 pub struct Table<'a> {
@@ -168,9 +180,9 @@ impl<'a> Table<'a> {
 
     /// Want these rows; `None` where the table is full.
     pub fn insert(&self, owner: Identity, handle: u64, rows: Rows, mode: Mode) -> Option<Entry> {
-        let state = if mode == Mode::Exclusive { EXCLUSIVE } else { 0 };
         let ticket = self.words.ranges_ticket.load(Relaxed).wrapping_add(1);
         self.words.ranges_ticket.store(ticket, Relaxed);
+        let state = (ticket as u32) << STAMP_SHIFT | if mode == Mode::Exclusive { EXCLUSIVE } else { 0 };
         self.put(Entry { index: 0, owner, state, rows, handle, ticket })
     }
 
@@ -209,6 +221,24 @@ impl<'a> Table<'a> {
         self.entries().find(|entry| entry.is_dirty() && entry.rows.overlaps(rows)).map(|entry| entry.rows)
     }
 
+    /// For who only looks, without the mutex; `is_dead` says of an owner whether it is.
+    pub fn outlook(&self, is_dead: impl Fn(Identity) -> bool) -> Outlook {
+        let mut outlook = Outlook::default();
+        if self.words.ranges_exclusive.load(SeqCst) == 0 {
+            return outlook;
+        }
+        for entry in self.entries().filter(|entry| entry.mode() == Mode::Exclusive) {
+            if entry.is_dirty() {
+                outlook.is_doubtful = true;
+            } else if is_dead(entry.owner) {
+                outlook.is_doubtful |= entry.is_held();
+            } else {
+                outlook.is_written = true;
+            }
+        }
+        outlook
+    }
+
     /// Whether this handle of the caller's holds any rows: of that mode, and these among them.
     pub fn holds(&self, owner: Identity, handle: u64, mode: Mode, rows: Option<Rows>) -> bool {
         let is_it = |entry: &Entry| {
@@ -220,14 +250,21 @@ impl<'a> Table<'a> {
         self.entries().any(|entry| is_it(&entry))
     }
 
-    /// Give back one range of this handle: these rows, or any. Without the mutex: its owner alone does this.
-    pub fn give_back(&self, owner: Identity, handle: u64, rows: Option<Rows>) -> Option<Entry> {
+    /// Give back one range of this handle: these rows, or any. Without the mutex: its owner alone does this. `before` is
+    /// called while the rows are still held.
+    pub fn give_back(
+        &self,
+        owner: Identity,
+        handle: u64,
+        rows: Option<Rows>,
+        before: impl Fn(&Entry),
+    ) -> Option<Entry> {
         let is_it = |entry: &Entry| {
             let is_mine = (entry.owner, entry.handle) == (owner, handle) && entry.is_held() && !entry.is_dirty();
             is_mine && rows.is_none_or(|rows| rows == entry.rows)
         };
         // Of several threads that give back equal ranges each takes its own.
-        self.entries().filter(is_it).find(|entry| self.leave(entry.index, entry.state))
+        self.entries().filter(is_it).inspect(before).find(|entry| self.leave(entry.index, entry.state))
     }
 
     /// Have no more to do with a record, if it still is in this state.

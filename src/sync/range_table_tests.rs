@@ -78,10 +78,10 @@ fn the_earlier_ticket_goes_first_where_ranges_overlap_and_one_is_exclusive() {
     assert_eq!(blocker(&reader), Some(writer.index), "a reader does not pass a writer that came first");
     assert_eq!(blocker(&apart), None, "rows side by side do not overlap");
 
-    assert!(table.give_back(who(0), 1, Some(rows(0, 9))).is_none(), "only as it was locked");
-    assert!(table.give_back(who(0), 2, Some(rows(0, 10))).is_none(), "only through the handle that locked");
-    assert!(table.give_back(who(1), 1, None).is_none(), "what is only wanted is not held");
-    assert_eq!(table.give_back(who(0), 1, Some(rows(0, 10))).map(|entry| entry.rows), Some(rows(0, 10)));
+    assert!(table.give_back(who(0), 1, Some(rows(0, 9)), |_| ()).is_none(), "only as it was locked");
+    assert!(table.give_back(who(0), 2, Some(rows(0, 10)), |_| ()).is_none(), "only through the handle that locked");
+    assert!(table.give_back(who(1), 1, None, |_| ()).is_none(), "what is only wanted is not held");
+    assert_eq!(table.give_back(who(0), 1, Some(rows(0, 10)), |_| ()).map(|entry| entry.rows), Some(rows(0, 10)));
     assert_eq!(blocker(&writer), None, "as soon as it is given back");
     for entry in [&writer, &reader] {
         table.record(entry.index).asleep.store(1, SeqCst);
@@ -100,14 +100,14 @@ fn the_figures_follow_from_the_records() {
     held(table, 1, rows(1, 2), X);
     let dead = held(table, 2, rows(2, 3), X);
     assert_eq!(memory.figures(), (2, 3, 2, 0));
-    table.give_back(who(1), 1, None);
+    table.give_back(who(1), 1, None, |_| ());
     assert_eq!(memory.figures(), (2, 3, 2, 0), "a death here leaves them on the safe side");
     table.settle();
     assert_eq!(memory.figures(), (1, 3, 2, 1));
     table.bury(&dead);
     table.settle();
     assert_eq!(memory.figures(), (1, 3, 2, 2), "the write of the dead has ended, and is not forgotten");
-    table.give_back(who(0), 1, None);
+    table.give_back(who(0), 1, None, |_| ());
     assert!(table.clean(rows(0, 9)));
     table.settle();
     assert_eq!(memory.figures(), (0, 0, 2, 2));
@@ -189,4 +189,43 @@ fn a_hostile_table_is_only_looked_at() {
     table.entries().for_each(|entry| table.bury(&entry));
     table.settle();
     assert!(table.has_room());
+}
+
+#[test]
+fn who_gives_back_late_does_not_give_back_what_is_another_ones_by_now() {
+    let memory = Memory::new();
+    let table = memory.table();
+    let seen = held(table, 0, rows(0, 10), S);
+    assert!(table.leave(seen.index, seen.state));
+    table.settle();
+    // The same record, of the same kind, of another process.
+    let other = held(table, 1, rows(0, 10), S);
+    assert_eq!(other.index, seen.index);
+    assert!(!table.leave(seen.index, seen.state), "what was seen is gone");
+    assert!(table.holds(who(1), 1, S, Some(rows(0, 10))));
+}
+
+#[test]
+fn from_outside_one_sees_who_writes_and_what_the_dead_left() {
+    let memory = Memory::new();
+    let table = memory.table();
+    let see = |dead: &[usize]| {
+        let outlook = table.outlook(|owner| dead.iter().any(|slot| who(*slot) == owner));
+        (outlook.is_written, outlook.is_doubtful)
+    };
+    held(table, 0, rows(0, 10), S);
+    assert_eq!(see(&[]), (false, false), "who reads does not write");
+    let writer = held(table, 1, rows(10, 20), X);
+    assert_eq!(see(&[]), (true, false));
+    assert_eq!(see(&[1]), (false, true), "found dead before anybody came into the table");
+    table.bury(&writer);
+    table.settle();
+    assert_eq!(see(&[1]), (false, true));
+    held(table, 2, rows(30, 40), X);
+    assert_eq!(see(&[1]), (true, true));
+    assert!(table.clean(rows(0, 100)));
+    table.settle();
+    assert_eq!(see(&[1]), (true, false));
+    table.give_back(who(2), 1, None, |_| ());
+    assert_eq!(see(&[1]), (false, false));
 }

@@ -65,11 +65,16 @@ pub fn lock(attachment: &Attachment, handle: u64, rows: Rows, mode: Mode, timeou
 
 /// Give back these rows, or any; false where that handle holds none such.
 pub fn unlock(attachment: &Attachment, handle: u64, rows: Option<Rows>) -> Result<bool> {
-    let Some(entry) = table(attachment).give_back(attachment.identity()?, handle, rows) else { return Ok(false) };
+    // Signed while the rows are held: once they are left, anybody may count the write, and be asked who it was by.
+    let me = attachment.identity()?;
+    let sign = |entry: &Entry| {
+        if entry.mode() == Mode::Exclusive {
+            generation::sign(attachment, me);
+        }
+    };
+    let given_back = table(attachment).give_back(me, handle, rows, sign);
+    let Some(entry) = given_back else { return Ok(false) };
     let has_written = entry.mode() == Mode::Exclusive;
-    if has_written {
-        generation::sign(attachment, attachment.identity()?);
-    }
     leave(attachment, entry.rows, Timeout::For(TIDYING))?;
     if has_written {
         generation::announce(attachment);
@@ -202,7 +207,11 @@ impl<'a> Want<'a> {
         // Whether the one in the way lives is asked only when it is not gone at once: it costs a system call.
         let mut asks = false;
         loop {
-            let guard = enter(self.attachment, patience).map_err(|error| self.refusal(error, patience))?;
+            let entered = match patience.only_tries() {
+                true => enter(self.attachment, &mut Patience::new(mutex::BRIEFLY)),
+                false => enter(self.attachment, patience),
+            };
+            let guard = entered.map_err(|error| self.refusal(error, patience))?;
             let obstacle = match self.obstacle() {
                 None => {
                     let entry = self.entry.as_mut().expect("without a record there is no room");

@@ -37,48 +37,13 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
+use super::holder::{CONSUMER, Holder, VERSION_SHIFT};
 use super::ring::{Listed, Ring};
 use super::{Ends, QueueState, Sort};
 use crate::channel::blocks::Blocks;
 use crate::error::Result;
 use crate::os::time;
 use crate::segment::attachment::{Attachment, Identity};
-
-/// Who took a block, what for, and how often it has been taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Holder(u64);
-
-const CONSUMER: u64 = 1 << 30;
-const VERSION_SHIFT: u32 = 32;
-
-impl Holder {
-    #[inline]
-    pub fn of(blocks: &Blocks, block: usize) -> Holder {
-        // SYNC: pairs with `exchange`.
-        Holder(blocks.header(block).holder.load(SeqCst))
-    }
-
-    pub fn version(self) -> u32 {
-        (self.0 >> VERSION_SHIFT) as u32
-    }
-
-    fn identity(self) -> Option<Identity> {
-        Identity::from_word(self.0 as u32)
-    }
-
-    fn is_consumer(self) -> bool {
-        self.0 & CONSUMER != 0
-    }
-
-    fn next(self, who: Identity, purpose: u64) -> Holder {
-        Holder(u64::from(self.version().wrapping_add(1)) << VERSION_SHIFT | purpose | u64::from(who.bits()))
-    }
-
-    #[inline]
-    pub fn exchange(self, blocks: &Blocks, block: usize, new: Holder) -> bool {
-        blocks.header(block).holder.compare_exchange(self.0, new.0, SeqCst, Relaxed).is_ok()
-    }
-}
 
 /// A block that this process has.
 #[derive(Clone, Copy, Debug)]
@@ -301,7 +266,7 @@ impl Many {
     /// This handle's block, once.
     pub fn claim(&self, taken: Taken, me: Identity, is_consumer: bool) -> Result<()> {
         let purpose = if is_consumer { CONSUMER } else { 0 };
-        let expected = Holder(u64::from(taken.version) << VERSION_SHIFT | purpose | u64::from(me.bits()));
+        let expected = Holder::expected(taken.version, purpose, me);
         let is_mine = taken.block < self.blocks.count() && Holder::of(&self.blocks, taken.block) == expected;
         let bit = 1 << (taken.block % 64);
         if is_mine && self.kept[taken.block / 64].fetch_and(!bit, SeqCst) & bit != 0 {

@@ -6,6 +6,7 @@
 //! `single` for one of each at a time, which is faster.
 
 mod arrivals;
+mod holder;
 mod many;
 mod ring;
 mod single;

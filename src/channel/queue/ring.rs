@@ -22,7 +22,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 
-use super::many::Holder;
+use super::holder::Holder;
 use crate::channel::blocks::Blocks;
 use crate::error::{Code, Error, Result};
 
