@@ -41,36 +41,38 @@ class End(Object):
         self._ends = state
 
     def write(self, data):
-        """All of it. Raises BrokenPipeError when no process has the reading end any more."""
-        sent, written = 0, ctypes.c_size_t()
-        buffer = (ctypes.c_char * len(data)).from_buffer_copy(data)
-        place = ctypes.addressof(buffer)
+        """All of these bytes. Raises BrokenPipeError when no process has the reading end any more."""
+        written = ctypes.c_size_t()
+        code = library.shm_pipe_write(self._handle, data, len(data), 0, ctypes.byref(written))
+        sent = written.value
+        if code == 0 and sent == len(data):
+            return
+        buffer = ctypes.c_char_p(data)  # keeps the bytes where they are
+        place = ctypes.cast(buffer, ctypes.c_void_p).value
         while sent < len(data):
-            code = in_slices(
-                lambda time, sent=sent: library.shm_pipe_write(
-                    self._handle, place + sent, len(data) - sent, time, ctypes.byref(written)
-                ),
-                None,
-            )
-            self._check(code)
+
+            def attempt(time, sent=sent):
+                length = len(data) - sent
+                return library.shm_pipe_write(self._handle, place + sent, length, time, ctypes.byref(written))
+
+            self._check(in_slices(attempt, None))
             sent += written.value
 
     def read(self, count):
-        """So many bytes, as a ctypes array; fewer of them only at the end of the pipe: also returns how many."""
-        buffer, got, length = ctypes.create_string_buffer(max(count, 1)), 0, ctypes.c_size_t()
-        place = ctypes.addressof(buffer)
+        """So many bytes, as a memoryview; fewer of them only at the end of the pipe."""
+        buffer, length, got = bytearray(count), ctypes.c_size_t(), 0
+        place = ctypes.addressof((ctypes.c_char * count).from_buffer(buffer)) if count else None
         while got < count:
-            code = in_slices(
-                lambda time, got=got: library.shm_pipe_read(
-                    self._handle, place + got, count - got, time, ctypes.byref(length)
-                ),
-                None,
-            )
-            self._check(code)
+
+            def attempt(time, got=got):
+                return library.shm_pipe_read(self._handle, place + got, count - got, time, ctypes.byref(length))
+
+            code = attempt(0)
+            self._check(in_slices(attempt, None) if code in NOT_YET else code)
             if length.value == 0:
                 break
             got += length.value
-        return memoryview(buffer).cast("B")[:got]
+        return memoryview(buffer)[:got]
 
     def ready(self, timeout):
         """Whether there is something to read, or the end, within so many seconds."""
@@ -132,7 +134,7 @@ class Connection:
         if not 0 <= offset <= len(view) or not 0 <= (size or 0) <= len(view) - offset:
             raise ValueError(f"offset {offset} and size {size} are not within the {len(view)} bytes")
         view = view[offset:] if size is None else view[offset : offset + size]
-        self._need(self._writer, "sending").write(_LENGTH.pack(len(view)) + view)
+        self._need(self._writer, "sending").write(_LENGTH.pack(len(view)) + bytes(view))
 
     def recv_bytes(self, maxlength=None):
         """Receive one message as bytes. Raises EOFError as recv() does; OSError if it is longer than `maxlength`."""

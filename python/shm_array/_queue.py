@@ -20,6 +20,7 @@ from ._waiting import NOT_YET, in_slices
 from .array import Array, create
 
 Empty, Full = queue.Empty, queue.Full
+_PLAIN = frozenset((bytes, str, int, float, bool, type(None)))  # nothing in them can be handed over
 _KEPT_NS = 0  # the library's own ten minutes
 _LONG = "shm_array.item."  # names of the arrays in which long items travel
 
@@ -130,12 +131,15 @@ class Queue(Object):
 
     def get(self, block=True, timeout=None):
         """Receive an item, waiting at most `timeout` seconds for one. Raises queue.Empty, ShutDown."""
-        code, item = self._receive(0)
+        return self._get(block, timeout, None)
+
+    def _get(self, block, timeout, make):
+        code, item = self._receive(0, make)
         if code == errno.EAGAIN and block:
 
             def attempt(time):
                 nonlocal item
-                code, item = self._receive(time)
+                code, item = self._receive(time, make)
                 return code
 
             code = in_slices(attempt, _patience(timeout))
@@ -149,33 +153,22 @@ class Queue(Object):
 
     def recv_bytes(self, block=True, timeout=None):
         """Receive the bytes that send_bytes() sent; raises as get() does."""
-        return self._raw(block, timeout)
+        return self._get(block, timeout, bytes)
 
-    def _raw(self, block, timeout):
-        room = self._room()
-        try:
-            length = ctypes.c_size_t()
-
-            def attempt(time):
-                return library.shm_queue_receive(self._handle, room, len(room), time, ctypes.byref(length))
-
-            code = in_slices(attempt, _patience(timeout) if block else 0)
-            if code != 0:
-                self._refuse(code, Empty)
-            return room.raw[: length.value] if length.value > len(room) // 2 else ctypes.string_at(room, length.value)
-        finally:
-            self._rooms.append(room)
-
-    def _receive(self, nanoseconds):
+    def _receive(self, nanoseconds, make=None):
         """The library's answer, and the item."""
-        room, length = self._room(), ctypes.c_size_t()
         try:
-            code = library.shm_queue_receive(self._handle, room, len(room), nanoseconds, ctypes.byref(length))
-            if code == 0:
-                return 0, self._item(memoryview(room)[: length.value])
-        finally:
+            room = self._rooms.pop()
+        except IndexError:
+            room = _Room(self.item_bytes)
+        code = library.shm_queue_receive(self._handle, room.place, self.item_bytes, nanoseconds, room.length_place)
+        if code == 0:
+            data = room.bytes[: room.length.value]
+            item = self._item(data) if make is None else make(data)
             self._rooms.append(room)
-        if code == errno.EBADMSG:
+            return 0, item
+        self._rooms.append(room)
+        if code == errno.EBADMSG and make is None:
             return self._receive_long()
         return code, None
 
@@ -195,12 +188,6 @@ class Queue(Object):
         if self.dtype is None:
             return pickle.loads(data)
         return np.frombuffer(bytes(data), self.dtype)
-
-    def _room(self):
-        try:
-            return self._rooms.pop()
-        except IndexError:
-            return ctypes.create_string_buffer(self.item_bytes)
 
     def take(self, block=True, timeout=None):
         """Receive an item to acknowledge when its work is done: `with queue.take() as taken: use(taken.item)`.
@@ -271,6 +258,19 @@ class Queue(Object):
     cancel_join_thread = join_thread
 
 
+class _Room:
+    """Memory to receive one item into, with all that a call needs made beforehand."""
+
+    __slots__ = ("bytes", "length", "length_place", "memory", "place")
+
+    def __init__(self, size):
+        self.memory = ctypes.create_string_buffer(size)
+        self.bytes = memoryview(self.memory).cast("B")
+        self.place = ctypes.addressof(self.memory)
+        self.length = ctypes.c_size_t()
+        self.length_place = ctypes.byref(self.length)
+
+
 class Taken:
     """An item that was taken and is not acknowledged yet: until release(), or the end of its `with` block.
 
@@ -328,6 +328,8 @@ def _patience(timeout):
 
 def _dumps(obj):
     """A pickle in which what can be handed over by handle is."""
+    if type(obj) in _PLAIN:
+        return pickle.dumps(obj, 5)
     from multiprocessing.reduction import ForkingPickler
 
     buffer = io.BytesIO()

@@ -17,6 +17,7 @@ import errno
 import os
 import threading
 import time
+import weakref
 
 from . import _asyncio, _library
 from ._errors import FormatError
@@ -27,6 +28,9 @@ from ._opened import opened_of
 from ._waiting import NOT_YET, in_slices
 from .array import Array, create, open
 
+# A lock is taken and given back so often that looking up names would be a good part of it.
+_lock, _unlock, _EXCLUSIVE = library.shm_array_lock, library.shm_array_unlock, _library.EXCLUSIVE
+_get_ident = threading.get_ident
 _RELEASED_TOO_OFTEN = "semaphore or lock released too many times"
 
 
@@ -81,13 +85,15 @@ class Lock:
 
     def acquire(self, block=True, timeout=None):
         """Take it, waiting at most `timeout` seconds: True, or False if it could not be had."""
-        code = library.shm_array_lock(self._handle, _library.EXCLUSIVE, 0)
-        if code == errno.EBUSY and block:
-            code = in_slices(self._attempt, _patience(block, timeout))
-        return code == 0 or self._settle(code)
+        code = _lock(self._handle, _EXCLUSIVE, 0)
+        return code == 0 or self._wait(code, _patience(block, timeout))
+
+    def _wait(self, code, timeout):
+        """Go on after a first attempt: whether the lock is held."""
+        return self._settle(in_slices(self._attempt, timeout) if code in NOT_YET else code)
 
     def _attempt(self, nanoseconds):
-        return library.shm_array_lock(self._handle, _library.EXCLUSIVE, nanoseconds)
+        return _lock(self._handle, _EXCLUSIVE, nanoseconds)
 
     def _settle(self, code):
         """Whether the answer to an attempt is that the lock is held."""
@@ -101,10 +107,9 @@ class Lock:
 
     def release(self):
         """Give it back. Raises ValueError if this process does not hold it."""
-        code = library.shm_array_unlock(self._handle)
-        if code != 0:
-            raise ValueError(_RELEASED_TOO_OFTEN if code == errno.EPERM else _library.error(code, self.name))
         self.owner_died = False
+        if _unlock(self._handle) != 0:
+            raise ValueError(_RELEASED_TOO_OFTEN)
 
     def locked(self):
         """Whether anybody has it at this moment."""
@@ -124,9 +129,10 @@ class Lock:
         self._array.unlink()
 
     def __enter__(self):
-        return self.acquire()
+        code = _lock(self._handle, _EXCLUSIVE, 0)
+        return code == 0 or self._wait(code, None)
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, trace):
         self.release()
 
     async def __aenter__(self):
@@ -163,28 +169,31 @@ class RLock(Lock):
 
     def _begin(self, array):
         super()._begin(array)
-        self._owner = None  # process and thread; what a fork copied is not the child's
+        self._owner = None  # the thread
         self._count = 0
+        _rlocks.add(self)
 
     def acquire(self, block=True, timeout=None):
         """Take it, waiting at most `timeout` seconds: True, or False if another thread has it."""
-        me = os.getpid(), threading.get_ident()
+        me = _get_ident()
         if self._owner == me:
             self._count += 1
             return True
-        if not super().acquire(block, timeout):
+        code = _lock(self._handle, _EXCLUSIVE, 0)
+        if code != 0 and not self._wait(code, _patience(block, timeout)):
             return False
         self._owner, self._count = me, 1
         return True
 
     def release(self):
         """Give it back, when it was released as often as acquired. Raises AssertionError if this thread has it not."""
-        if self._owner != (os.getpid(), threading.get_ident()):
+        if self._owner != _get_ident():
             raise AssertionError("attempt to release recursive lock not owned by thread")
         self._count -= 1
         if not self._count:
             self._owner = None
-            super().release()
+            self.owner_died = False
+            _unlock(self._handle)
 
     async def acquire_async(self):
         """Not possible: all tasks of an event loop are one thread, and could all have it at once."""
@@ -192,8 +201,16 @@ class RLock(Lock):
 
     __enter__ = acquire
 
-    def __exit__(self, *exception):
-        self.release()
+
+_rlocks = weakref.WeakSet()
+
+
+def _none_is_the_childs():
+    for lock in _rlocks:
+        lock._owner, lock._count = None, 0
+
+
+os.register_at_fork(after_in_child=_none_is_the_childs)
 
 
 class Condition:
@@ -231,7 +248,7 @@ class Condition:
         lock, before = self._lock, None
         if isinstance(lock, RLock):
             before = lock._owner, lock._count
-            if lock._owner != (os.getpid(), threading.get_ident()):
+            if lock._owner != _get_ident():
                 raise RuntimeError("cannot wait on un-acquired lock")
             lock._owner, lock._count = None, 0
         try:
@@ -304,10 +321,7 @@ class Semaphore(Object):
 
     def acquire(self, block=True, timeout=None):
         """Take one, waiting at most `timeout` seconds: True, or False if there was none."""
-        code = library.shm_semaphore_wait(self._handle, 0)
-        if code == errno.EBUSY and block:
-            code = in_slices(self._attempt, _patience(block, timeout))
-        return code == 0 or self._settle(code)
+        return self._attempt(0) == 0 or self._settle(in_slices(self._attempt, _patience(block, timeout)))
 
     def _attempt(self, nanoseconds):
         return library.shm_semaphore_wait(self._handle, nanoseconds)
