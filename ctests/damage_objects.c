@@ -1,4 +1,4 @@
-/* damage_objects.c - whatever others write into the words of arrays and objects, calls end in time, with a result or an error. */
+/* damage_objects.c - whatever others write into what processes share, calls end in time, with a result or an error. */
 #include "forge.h"
 #include "frames_given.h"
 #include "queues.h"
