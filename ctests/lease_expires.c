@@ -22,13 +22,12 @@ static void pass(int64_t ns)
 int main(void)
 {
     char name[64], other[64];
-    uint64_t removed = 0;
 
     shm_array_close(leased(name, sizeof name, SECONDS(1)));
     CHECK(exists(name));
     pass(MILLISECONDS(1100));
-    OK(shm_array_collect(-1, &removed));
-    CHECK(!exists(name) && removed >= 1);
+    OK(shm_array_collect(-1, NULL));
+    CHECK(!exists(name)); /* another process may have collected it, too */
 
     shm_array_t *array = leased(name, sizeof name, MILLISECONDS(10));
     pass(MILLISECONDS(20));

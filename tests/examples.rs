@@ -55,13 +55,15 @@ fn a_controller_speaks_and_its_workers_obey() {
         say("RELOAD");
         workers.iter_mut().for_each(|worker| worker.must_say("reloaded"));
     }
+    let unknown = Command::new(&controller).arg("PAUSE").output().expect("it starts");
+    assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("START, STOP, RELOAD"));
     say("STOP");
     for mut worker in workers {
         worker.must_say("stopped");
         assert!(worker.0.wait().expect("it can be waited for").success());
     }
-    let unknown = Command::new(&controller).arg("PAUSE").output().expect("it starts");
-    assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("START, STOP, RELOAD"));
+    let nobody = Command::new(&controller).arg("START").output().expect("it starts");
+    assert!(!nobody.status.success() && String::from_utf8_lossy(&nobody.stderr).contains("while a worker runs"));
 }
 
 /// A worker, and what it says; killed if the test fails.

@@ -80,6 +80,8 @@ pub(crate) struct PipeState {
     writers: Post,
 }
 
+const _: () = assert!(size_of::<PipeState>() == 512);
+
 // SAFETY: repr(C), atomics only.
 unsafe impl State for PipeState {
     const KIND: u32 = kind::PIPE;

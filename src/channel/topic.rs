@@ -67,6 +67,8 @@ pub(crate) struct TopicState {
     publishers: Post,
 }
 
+const _: () = assert!(size_of::<TopicState>() == 384 && size_of::<Entry>() == 64);
+
 // SAFETY: repr(C), atomics only.
 unsafe impl State for TopicState {
     const KIND: u32 = kind::TOPIC;

@@ -116,12 +116,22 @@ unsafe fn text<'a>(text: *const c_char, what: &str) -> Result<&'a str> {
     unsafe { optional_text(text, what) }?.ok_or_else(|| missing(what))
 }
 
+/// Bytes that an object in memory can have.
+const LONGEST: usize = isize::MAX as usize;
+
+#[cold]
+fn endless(len: usize, what: &str) -> Error {
+    Error::invalid(format!("{what} cannot have {len} bytes: is the length a negative number, an error's?"))
+}
+
 /// An array of numbers that C passed; `None` for NULL.
 ///
 /// # Safety
 ///
 /// NULL, or `len` numbers that live as long as the result.
 unsafe fn numbers<'a, T>(first: *const T, len: usize) -> Option<&'a [T]> {
+    // No memory is longer; a length that is (-1, say) is refused by who knows how many there may be.
+    let len = len.min(LONGEST / size_of::<T>());
     // SAFETY: the caller's promise.
     (!first.is_null()).then(|| unsafe { std::slice::from_raw_parts(first, len) })
 }
@@ -134,6 +144,7 @@ unsafe fn numbers<'a, T>(first: *const T, len: usize) -> Option<&'a [T]> {
 unsafe fn bytes<'a>(data: *const c_void, len: usize, what: &str) -> Result<&'a [u8]> {
     match len {
         0 => Ok(&[]),
+        len if len > LONGEST => Err(endless(len, what)),
         // SAFETY: the caller's promise.
         _ => unsafe { numbers(data.cast::<u8>(), len) }.ok_or_else(|| missing(what)),
     }
@@ -148,6 +159,7 @@ unsafe fn buffer<'a>(data: *mut c_void, len: usize, what: &str) -> Result<&'a mu
     match (len, data.is_null()) {
         (0, _) => Ok(&mut []),
         (_, true) => Err(missing(what)),
+        (len, _) if len > LONGEST => Err(endless(len, what)),
         // SAFETY: the caller's promise.
         (_, false) => Ok(unsafe { std::slice::from_raw_parts_mut(data.cast::<u8>(), len) }),
     }

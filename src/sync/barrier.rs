@@ -170,7 +170,7 @@ impl Barrier {
             }
             let (phase, before) = (words.phase.load(Relaxed), words.arrived.load(Relaxed));
             self.count_in(entry, phase, 1);
-            if before + 1 >= self.participants {
+            if before.saturating_add(1) >= self.participants {
                 // Who came and died since is reported, not taken for one who goes on.
                 if self.has_dead_members().inspect_err(|_| self.count_in(entry, phase, -1))? {
                     self.call_off();
@@ -340,7 +340,7 @@ impl Barrier {
             }
             entry.waiting.store(0, Relaxed);
         }
-        entry.member.store(mine | u64::from(handles + 1), Relaxed);
+        entry.member.store(mine | u64::from(handles.saturating_add(1)), Relaxed);
         self.joined.add();
         Ok(())
     }

@@ -68,6 +68,8 @@ pub struct Board {
     readers: [AtomicU64; 16],
 }
 
+const _: () = assert!(size_of::<Board>() == 256);
+
 // SAFETY: atomics only.
 unsafe impl State for Board {
     const KIND: u32 = kind::FRAMES;

@@ -293,7 +293,7 @@ impl Core {
         if !self.count_down(patience.has_slept()) {
             return Ok(false);
         }
-        entry.store(incarnation | u64::from(held + 1), Relaxed);
+        entry.store(incarnation | u64::from(held.saturating_add(1)), Relaxed);
         Ok(true)
     }
 

@@ -159,34 +159,22 @@ impl Many {
     /// Whether nobody alive may still commit a message to a closed queue. If a take after that finds none, it is empty
     /// for ever.
     pub fn is_settled(&self, attachment: &Attachment) -> Result<bool> {
-        let me = attachment.identity()?;
-        for block in 0..self.blocks.count() {
-            let holder = Holder::of(&self.blocks, block);
-            let Some(who) = holder.identity().filter(|_| !holder.is_consumer()) else { continue };
-            // Listed as free, or being filled: only the rings tell.
-            if (who == me || attachment.is_alive(who)?) && !self.is_listed(block, holder) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        // Listed as free, or being filled: only the rings tell.
+        let of_producers = self.held(attachment, |holder, is_alive| is_alive && !holder.is_consumer())?;
+        let is_listed = self.are_listed(&of_producers);
+        // One that has been taken since was listed before.
+        let is_done = |(block, holder): &(usize, Holder)| Holder::of(&self.blocks, *block) != *holder;
+        Ok(of_producers.iter().zip(is_listed).all(|(of_producer, is_listed)| is_listed || is_done(of_producer)))
     }
 
     fn rings(&self) -> impl Iterator<Item = &Ring> {
         [&self.free, &self.returned].into_iter().chain(&self.ready)
     }
 
-    fn is_listed(&self, block: usize, holder: Holder) -> bool {
-        let mut found = false;
-        self.rings().for_each(|ring| ring.each(|other, listed| found |= other == block && listed.is(holder)));
-        // It may have been taken since: then it was listed before.
-        found || Holder::of(&self.blocks, block) != holder
-    }
-
-    /// Give to others what the dead had; says how many messages that were.
-    pub fn mend(&self, attachment: &Attachment) -> Result<usize> {
-        let me = attachment.identity()?;
-        let mut verdicts = vec![(me, true)];
-        let mut left: Vec<(usize, Holder)> = Vec::new();
+    /// Blocks that somebody took last, and whose holder is `wanted`, of which is said whether it lives.
+    fn held(&self, attachment: &Attachment, wanted: impl Fn(Holder, bool) -> bool) -> Result<Vec<(usize, Holder)>> {
+        let mut verdicts = vec![(attachment.identity()?, true)];
+        let mut held = Vec::new();
         for block in 0..self.blocks.count() {
             let holder = Holder::of(&self.blocks, block);
             let Some(who) = holder.identity() else { continue };
@@ -197,28 +185,41 @@ impl Many {
                     verdicts[verdicts.len() - 1].1
                 }
             };
-            if !is_alive {
-                left.push((block, holder));
+            if wanted(holder, is_alive) {
+                held.push((block, holder));
             }
         }
-        if left.is_empty() {
-            return Ok(0);
+        Ok(held)
+    }
+
+    /// Which of these blocks, in ascending order, a ring lists; each ring is looked through once.
+    fn are_listed(&self, held: &[(usize, Holder)]) -> Vec<bool> {
+        let mut are_listed = vec![false; held.len()];
+        if held.is_empty() {
+            return are_listed;
         }
-        // The dead list nothing any more: what was listed by them still is, or has been taken.
-        let mut is_listed = vec![false; self.blocks.count()];
         let mut note = |block: usize, listed: Listed| {
-            if let Ok(at) = left.binary_search_by_key(&block, |(block, _)| *block)
-                && listed.is(left[at].1)
+            if let Ok(at) = held.binary_search_by_key(&block, |(block, _)| *block)
+                && listed.is(held[at].1)
             {
-                is_listed[block] = true;
+                are_listed[at] = true;
             }
         };
         self.rings().for_each(|ring| ring.each(&mut note));
+        are_listed
+    }
+
+    /// Give to others what the dead had; says how many messages that were.
+    pub fn mend(&self, attachment: &Attachment) -> Result<usize> {
+        let me = attachment.identity()?;
+        let left = self.held(attachment, |_, is_alive| !is_alive)?;
+        // The dead list nothing any more: what was listed by them still is, or has been taken.
+        let are_listed = self.are_listed(&left);
         let mut messages = 0;
-        for (block, holder) in left {
+        for ((block, holder), is_listed) in left.into_iter().zip(are_listed) {
             let purpose = if holder.is_consumer() { CONSUMER } else { 0 };
             let mine = holder.next(me, purpose);
-            if is_listed[block] || !holder.exchange(&self.blocks, block, mine) {
+            if is_listed || !holder.exchange(&self.blocks, block, mine) {
                 continue;
             }
             let taken = Taken { block, version: mine.version() };
@@ -299,12 +300,13 @@ impl Many {
             let (pushed, popped) = ring.counts();
             pushed - popped
         };
-        waiting(&self.returned) + self.ready.iter().map(waiting).sum::<u64>()
+        let waiting = self.ready.iter().map(waiting).fold(waiting(&self.returned), u64::saturating_add);
+        waiting.min(self.blocks.count() as u64)
     }
 
     /// Messages committed since the beginning.
     pub fn sent(&self) -> u64 {
-        self.ready.iter().map(|ring| ring.counts().0).sum()
+        self.ready.iter().map(|ring| ring.counts().0).fold(0, u64::saturating_add)
     }
 
     /// Messages listed since the beginning, again and again those that came back.

@@ -71,6 +71,8 @@ struct Ends {
     reserved_too: [AtomicU64; 7],
 }
 
+const _: () = assert!(size_of::<QueueState>() == 768);
+
 // SAFETY: repr(C), atomics only.
 unsafe impl State for QueueState {
     const KIND: u32 = kind::QUEUE;

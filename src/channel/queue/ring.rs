@@ -145,12 +145,12 @@ impl Ring {
                     let listed = Entry::reference(lap, block, version);
                     // SYNC: pairs with the Acquire in `pop`: who sees the reference sees the block's bytes.
                     if slot.compare_exchange(entry.0, listed.0, SeqCst, Relaxed).is_ok() {
-                        let _ = tail.compare_exchange(position, position + 1, SeqCst, Relaxed);
+                        let _ = tail.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed);
                         return Ok(());
                     }
                 }
                 BEHIND.. => self.clear_stale(blocks, slot, entry)?,
-                _ => drop(tail.compare_exchange(position, position + 1, SeqCst, Relaxed)),
+                _ => drop(tail.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed)),
             }
         }
         Err(spoilt())
@@ -198,7 +198,7 @@ impl Ring {
                     }
                     self.tidy(slot, entry, position);
                 }
-                _ => drop(head.compare_exchange(position, position + 1, SeqCst, Relaxed)),
+                _ => drop(head.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed)),
             }
         }
         Err(spoilt())
@@ -207,7 +207,7 @@ impl Ring {
     #[inline]
     fn tidy(&self, slot: &AtomicU64, entry: Entry, position: u64) {
         let _ = slot.compare_exchange(entry.0, Entry::nothing(entry.lap() + 1).0, SeqCst, Relaxed);
-        let _ = self.ends().head.compare_exchange(position, position + 1, SeqCst, Relaxed);
+        let _ = self.ends().head.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed);
     }
 
     /// Call with each block that is listed, and the low bits of its version; stale references are among them.

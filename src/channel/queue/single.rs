@@ -172,7 +172,7 @@ impl Single {
         header.len.store(len as u64, Relaxed);
         header.kind.store(sort as u32, Relaxed);
         // SYNC: pairs with the Acquire in `try_take`: who sees the number sees the message.
-        let done = seats[0].position.compare_exchange(number, number + 1, SeqCst, Relaxed);
+        let done = seats[0].position.compare_exchange(number, number.wrapping_add(1), SeqCst, Relaxed);
         self.producer.leave();
         done.map(drop).map_err(|_| super::closed())
     }
@@ -203,8 +203,8 @@ impl Single {
     #[inline]
     pub fn note_taken(&self, seats: &[Seat; 2], number: u64) -> bool {
         let taken = &seats[1].taken;
-        let again = taken.load(Relaxed) == number + 1;
-        taken.store(number + 1, Relaxed);
+        let again = taken.load(Relaxed) == number.wrapping_add(1);
+        taken.store(number.wrapping_add(1), Relaxed);
         again
     }
 
@@ -212,7 +212,7 @@ impl Single {
     #[inline]
     pub fn release(&self, seats: &[Seat; 2], number: u64) {
         // SYNC: pairs with the Acquire in `try_reserve`; an exchange, so that the look at sleepers comes after it.
-        seats[1].position.swap(number + 1, SeqCst);
+        seats[1].position.swap(number.wrapping_add(1), SeqCst);
         self.consumer.leave();
     }
 
