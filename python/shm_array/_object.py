@@ -108,34 +108,36 @@ class Object:
 # --- leaving
 
 
-def _path(name):
-    return name[7:] if name.startswith("file://") else f"/dev/shm/{name}"
-
-
-def _which(item):
-    """Device and inode, and whether the name, if it has one, still is this one's."""
+def _find(item):
+    """Device and inode, and by which name other processes open it: None where it has none, or has it no more."""
     mine = os.fstat(item._descriptor())
-    try:
-        found = os.lstat(_path(item.name)) if item.name else None
-    except OSError:
-        found = None
-    return (mine.st_dev, mine.st_ino), found is not None and os.path.samestat(mine, found)
+    places = [item.name[7:]] if item.name.startswith("file://") else [f"/dev/shm/{item.name}"]
+    if places[0][:9] == "/dev/shm/" and os.environ.get("SHM_ARRAY_DIR"):
+        places.append(os.path.join(os.environ["SHM_ARRAY_DIR"], item.name))
+    for place in places if item.name else ():
+        try:
+            stands = os.path.samestat(mine, os.lstat(place))
+        except OSError:
+            continue
+        if stands:
+            return (mine.st_dev, mine.st_ino), item.name if place.startswith("/dev/shm/") else f"file://{place}"
+    return (mine.st_dev, mine.st_ino), None
 
 
 def _reduce_for_one(item):
-    which, stands = _which(item)
-    if stands:
-        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), item.name, which, item._state())
+    which, address = _find(item)
+    if address is not None:
+        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), address, which, item._state())
     from multiprocessing.reduction import DupFd
 
-    return _arrive_by_descriptor, (type(item), DupFd(item._descriptor()), which, item._state())
+    return _arrive_by_descriptor, (type(item), DupFd(item._descriptor()), item._state())
 
 
 def _reduce_for_many(item, lease):
-    which, stands = _which(item)
-    if not stands:
+    which, address = _find(item)
+    if address is None:
         raise ValueError(f"a {type(item).__name__} without a name cannot travel by reference: give it one")
-    return _arrive, (type(item), boot_id(), mount_namespace(), item.name, which, item._state())
+    return _arrive, (type(item), boot_id(), mount_namespace(), address, which, item._state())
 
 
 # --- arriving
@@ -150,7 +152,7 @@ def _arrive(cls, boot, mounts, name, which, state):
         words = str(_library.error(code)) + elsewhere(mounts)
         raise ArrivalError(code if code > 0 else errno.ESTALE, words, name)
     item = cls._over(handle, state)
-    if _which(item)[0] != which:
+    if _find(item)[0] != which:
         raise ArrivalError(errno.ESTALE, "the name is another one's by now" + elsewhere(mounts), name)
     return item
 
@@ -162,7 +164,7 @@ def _arrive_or_excuse(*ticket):
         return NotArrived(error)
 
 
-def _arrive_by_descriptor(cls, descriptor, which, state):
+def _arrive_by_descriptor(cls, descriptor, state):
     try:
         number = descriptor.detach()
     except Exception as error:
