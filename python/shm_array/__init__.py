@@ -13,7 +13,7 @@ ndarray. It keeps its memory for as long as anything looks at it: close(), del a
 any order. An array lives until it is unlinked, or until its last user closes it, and no process that merely looks at
 it ever removes it. Each array is a valid .npy file as well: ``np.load("/dev/shm/temperature", mmap_mode="r")``.
 
-Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Queue and Pipe stand beside the arrays, as they do in
+Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Queue and Pipe stand beside the arrays, as in
 multiprocessing: `import shm_array` in the place of `import multiprocessing`, and a killed process hangs nobody.
 
 Everything here is ctypes over libshm_array.so; array.py has the calls, and _library.py tells where the library is

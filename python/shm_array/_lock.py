@@ -22,8 +22,8 @@ class Held:
     """
 
     # Each Held locks through a handle of its own. So it is known whose lock it is, and if an exception strikes at the
-    # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose lock
-    # has been given back serves the next Held.
+    # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose
+    # lock has been given back serves the next Held.
 
     __slots__ = ("_array", "_handle", "_opened", "_range", "owner_died")
 
@@ -50,7 +50,7 @@ class Held:
         return self._array._over(self._opened.duplicate())
 
     def append(self, rows):
-        """Add rows behind the last one (order "F": columns), within the capacity, and return the array in its new shape.
+        """Add rows behind the last one (order "F": columns), within the capacity; returns the array in its new shape.
 
         rows  an array of the same dtype, and of the same shape but for its growing axis
         """

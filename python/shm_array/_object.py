@@ -1,4 +1,4 @@
-"""What semaphores, events, barriers, queues and pipes have in common: a handle, a name, and how they are handed over."""
+"""What semaphores, events, barriers, queues and pipes have in common: a handle, a name, and being handed over."""
 
 import ctypes
 import errno

@@ -171,7 +171,7 @@ class Connection:
         return self.recv()
 
     def fileno(self):
-        """A descriptor that is readable while there is something to receive: for select and multiprocessing's wait()."""
+        """A descriptor, readable while there is something to receive: for select and multiprocessing's wait()."""
         if self._pollable is None:
             self._pollable = self._need(self._reader, "receiving").notify_descriptor()
             self._rearm()

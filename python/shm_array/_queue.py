@@ -26,7 +26,7 @@ _LONG = "shm_array.item."  # names of the arrays in which long items travel
 
 
 class ShutDown(getattr(queue, "ShutDown", Exception)):
-    """The queue is finished: nothing can be put, or there is nothing left to get. From Python 3.13 on a queue.ShutDown."""
+    """The queue is finished: nothing can be put, or nothing is left to get. From Python 3.13 on a queue.ShutDown."""
 
 
 class Queue(Object):

@@ -8,8 +8,8 @@ The methods are the standard library's. What differs is what happens when a proc
     Event                    a bit; nobody owns it
     Barrier                  broken by the death of a participant, as by a timeout
 
-A lock does not know what it guards. Elements of an array are better guarded by the array's own lock, which keeps telling
-that a writer died until somebody has repaired them.
+A lock does not know what it guards. Elements of an array are better guarded by the array's own lock, which keeps
+telling that a writer died until somebody has repaired them.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Queues, pipes and parallel_for: multiprocessing's answers, arrays that go by handle, and no message lost by a kill."""
+"""Queues, pipes and parallel_for: multiprocessing's answers, arrays by handle, and no message lost by a kill."""
 
 import multiprocessing
 import multiprocessing.connection
@@ -204,6 +204,15 @@ def test_queues_by_name_and_by_reference(name):
     first.unlink()
     with pytest.raises(FileNotFoundError):
         shm_array.Queue.open(name)
+
+
+def test_names_in_another_directory(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("SHM_ARRAY_DIR", str(tmp_path))
+    first = shm_array.Queue(name=f"file://{tmp_path}/{name}")
+    second = pickle.loads(pickle.dumps(shm_array.by_reference(first)))
+    first.put("a")
+    assert second.get() == "a"
+    first.unlink()
 
 
 @pytest.mark.parametrize("method", METHODS)

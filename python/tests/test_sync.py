@@ -1,4 +1,4 @@
-"""multiprocessing's synchronisation, by our names: the same answers, in any start method, and nobody hangs after a kill."""
+"""multiprocessing's synchronisation, by our names: the same answers, by any start method, and no hang after a kill."""
 
 import multiprocessing
 import os
@@ -193,6 +193,62 @@ def test_a_wait_without_a_notification(kind):
             with condition:
                 assert condition.wait(0.01) is False
     assert not condition._lock.locked()
+
+
+def wait_and_die(condition, array):
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    with condition:
+        array[1] += 1
+        condition.wait()
+
+
+def test_a_killed_waiter_is_in_nobodys_way():
+    condition, array = shm_array.Condition(), shm_array.zeros(3, "i8")
+    ended(start("fork", wait_and_die, condition, array), -signal.SIGKILL)
+    process = start("fork", wait_and_count, condition, array)
+    while array[1] < 2:
+        time.sleep(0.01)
+    with condition:
+        array[0] = 1
+        condition.notify()
+    ended(process)
+    assert array.tolist() == [1, 2, 1]
+
+
+class Interrupted(Exception):
+    pass
+
+
+def waits():
+    """What can be waited for in vain."""
+    lock, condition, reader_and_writer = shm_array.Lock(), shm_array.Condition(), shm_array.Pipe(False)
+    lock.acquire()
+    condition.acquire()
+    return {
+        "lock": lock.acquire,
+        "condition": condition.wait,
+        "semaphore": shm_array.Semaphore(0).acquire,
+        "event": shm_array.Event().wait,
+        "barrier": shm_array.Barrier(2).wait,
+        "queue": shm_array.Queue().get,
+        "taking": shm_array.Queue().take,
+        "pipe": lambda: reader_and_writer[0].recv(),
+    }
+
+
+@pytest.mark.parametrize("what", ["lock", "condition", "semaphore", "event", "barrier", "queue", "taking", "pipe"])
+def test_a_signal_gets_its_turn(what):
+    def interrupt(*_):
+        raise Interrupted
+
+    wait = waits()[what]
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.15)
+        with pytest.raises(Interrupted):
+            wait()
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_notify_wakes_one_of_its_own_condition():
