@@ -2,8 +2,8 @@
 
 All who wait for the same thing in one loop share one Watch, which has one descriptor. It becomes readable when
 something may have happened; then waiters try again. Where one thing serves one waiter (a message, a permit, a lock),
-the first in line tries; if it succeeds, or is cancelled, the next one does. Where all are meant (an event, a write), all
-try.
+the first in line tries; if it succeeds, or is cancelled, the next one does. Where all are meant (an event, a write),
+all try.
 
 A death makes no descriptor readable, and neither does a close() in this process: so each Watch also looks by itself,
 now and then.
