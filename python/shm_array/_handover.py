@@ -70,7 +70,8 @@ class _ByReference:
         buffer = io.BytesIO()
         pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
         pickler.dispatch_table = collections.ChainMap(
-            {Array: functools.partial(_reduce_for_many, lease=self.lease)}, copyreg.dispatch_table
+            {cls: functools.partial(reduce, lease=self.lease) for cls, (_, reduce) in _taught.items()},
+            copyreg.dispatch_table,
         )
         pickler.dump(self.x)
         return pickle.loads, (buffer.getvalue(),)
@@ -135,8 +136,8 @@ def _ticket(array, opened, leased):
     identity = opened.identity()
     _open_here[_key(identity, opened.mode, opened.untracked)] = opened
     return Ticket(
-        boot=_boot_id(),
-        mounts=_mount_namespace(),
+        boot=boot_id(),
+        mounts=mount_namespace(),
         name=opened.address,
         id=bytes(identity.id),
         device=identity.device,
@@ -157,7 +158,7 @@ def _ticket(array, opened, leased):
 
 def arrive(ticket):
     """The array that a ticket stands for; ArrivalError if it cannot be opened here."""
-    if ticket.boot != _boot_id():
+    if ticket.boot != boot_id():
         raise ArrivalError(errno.ESTALE, "it was sent on another machine, or before a reboot", ticket.name)
     known = _open_here.get((ticket.device, ticket.inode, ticket.id, ticket.mode, ticket.untracked))
     try:
@@ -170,7 +171,7 @@ def arrive(ticket):
     except Exception as error:
         words = getattr(error, "strerror", None) or str(error)
         code = getattr(error, "errno", None) or errno.ESTALE
-        raise ArrivalError(code, words + _elsewhere(ticket), ticket.name) from None
+        raise ArrivalError(code, words + elsewhere(ticket.mounts), ticket.name) from None
     return _view(whole, ticket)
 
 
@@ -203,7 +204,7 @@ def _view(whole, ticket):
     opened = opened_of(whole)
     identity = opened.identity()
     if (identity.device, identity.inode, bytes(identity.id)) != (ticket.device, ticket.inode, ticket.id):
-        words = "the name is another file's by now, a copy of it perhaps" + _elsewhere(ticket)
+        words = "the name is another file's by now, a copy of it perhaps" + elsewhere(ticket.mounts)
         raise ArrivalError(errno.ESTALE, words, ticket.name)
     _open_here.setdefault(_key(identity, opened.mode, opened.untracked), opened)
     if ticket.leased:
@@ -221,8 +222,9 @@ def _view(whole, ticket):
     return array
 
 
-def _elsewhere(ticket):
-    if ticket.mounts == _mount_namespace():
+def elsewhere(mounts):
+    """Words for an error, if what could not be opened was sent from where other files are seen."""
+    if mounts == mount_namespace():
         return ""
     return "; it was sent in another container, whose files, /dev/shm among them, need not be seen here"
 
@@ -263,7 +265,7 @@ NotArrived.__hash__ = object.__hash__
 
 
 @functools.lru_cache(maxsize=None)
-def _boot_id():
+def boot_id():
     try:
         with io.open("/proc/sys/kernel/random/boot_id") as file:
             return bytes.fromhex(file.read().strip().replace("-", ""))
@@ -271,7 +273,7 @@ def _boot_id():
         return b""
 
 
-def _mount_namespace():
+def mount_namespace():
     try:
         return os.stat("/proc/self/ns/mnt").st_ino
     except OSError:
@@ -285,12 +287,29 @@ def _key(identity, mode, untracked):
 # --- who sends tickets
 
 
+_taught = {}  # class: its reducers, for a message that is read once, and for one that may be read many times
+_registers = []  # functions that take a class and a reducer
+
+
+def teach(cls, for_one, for_many):
+    """Have the objects of a class handed over by ticket, wherever the peer is on this machine."""
+    _taught[cls] = for_one, for_many
+    for register in _registers:
+        register(cls, for_one)
+
+
+def _registered_by(register):
+    _registers.append(register)
+    for cls, (for_one, _) in _taught.items():
+        register(cls, for_one)
+
+
 def _teach_multiprocessing(module):
-    module.ForkingPickler.register(Array, _reduce_for_one)
+    _registered_by(module.ForkingPickler.register)
 
 
 def _teach_loky(module):
-    module.register(Array, _reduce_for_one)
+    _registered_by(module.register)
 
 
 def _teach_dask(module):
@@ -319,6 +338,7 @@ def _is_neighbour(context):
     return bool(recipient) and (recipient == sender or recipient == "::1" or recipient.startswith("127."))
 
 
+teach(Array, _reduce_for_one, _reduce_for_many)
 when_imported("multiprocessing.reduction", _teach_multiprocessing)
 when_imported("loky.backend.reduction", _teach_loky)
 when_imported("joblib.externals.loky.backend.reduction", _teach_loky)

@@ -71,6 +71,38 @@ ERR_PANIC = -90
 MAX_NDIM = 64
 CONDITIONS = 16
 NONE = -(2**63)
+# objects that are no arrays; what begins with one of their names is the header's SHM_..., all else SHM_ARRAY_...
+OBJECT_READ = 1
+OBJECT_WRITE = 2
+OBJECT_LAST_CLOSE = 512
+OBJECT_OR_OPEN = 1024
+OBJECT_WAKES_READERS = 16384
+KIND_ARRAY = 1
+KIND_SEMAPHORE = 2
+KIND_EVENT = 3
+KIND_BARRIER = 4
+KIND_QUEUE = 5
+KIND_PIPE = 6
+KIND_TOPIC = 7
+KIND_FRAMES = 8
+SEMAPHORE_SIGNALLING = 1
+SEMAPHORE_OWNED = 2
+SEMAPHORE_MAX_VALUE = 2147483647
+EVENT_ANY = 1
+EVENT_ALL = 2
+EVENT_CONSUME = 4
+EVENT_NAME_ROOM = 32
+QUEUE_SPSC = 1
+QUEUE_AGAIN = 1
+QUEUE_ARRAY = 2
+QUEUE_FINISHED = 4
+QUEUE_MAX_CAPACITY = 262144
+QUEUE_MAX_PRIORITIES = 8
+PIPE_READER = 16
+PIPE_WRITER = 32
+PIPE_ATOMIC = 4096
+TOPIC_KEEP = 1
+TOPIC_FINISHED = 4
 
 
 def _load():
@@ -199,6 +231,143 @@ class Identity(Structure):
     ]
 
 
+class ObjectOptions(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("flags", c_uint32),
+        ("permissions", c_uint32),
+        ("slots", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class SemaphoreStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("kind", c_uint32),
+        ("value", c_uint32),
+        ("limit", c_uint32),
+        ("holders", c_uint32),
+        ("reclaimed", c_uint64),
+        ("pids", c_uint32 * 64),
+        ("held", c_uint32 * 64),
+    ]
+
+
+class EventStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("bits", c_uint64),
+        ("generation", c_uint64),
+        ("usable", c_uint64),
+    ]
+
+
+class BarrierStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("phase", c_uint64),
+        ("participants", c_uint32),
+        ("arrived", c_uint32),
+        ("broken", c_uint32),
+        ("members", c_uint32),
+        ("pids", c_uint32 * 64),
+    ]
+
+
+class QueueStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_uint8 * 16),
+        ("capacity", c_uint64),
+        ("message_bytes", c_uint64),
+        ("itemsize", c_uint64),
+        ("count", c_uint64),
+        ("out", c_uint64),
+        ("sent", c_uint64),
+        ("file_bytes", c_uint64),
+        ("created_ns", c_int64),
+        ("creator_pid", c_uint32),
+        ("flags", c_uint32),
+        ("priorities", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class Message(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("data", c_void_p),
+        ("len", c_size_t),
+        ("priority", c_uint32),
+        ("flags", c_uint32),
+        ("token", c_uint64),
+    ]
+
+
+class PipeStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_uint8 * 16),
+        ("capacity", c_uint64),
+        ("count", c_uint64),
+        ("written", c_uint64),
+        ("file_bytes", c_uint64),
+        ("created_ns", c_int64),
+        ("creator_pid", c_uint32),
+        ("flags", c_uint32),
+        ("readers", c_uint32),
+        ("writers", c_uint32),
+    ]
+
+
+class TopicStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_uint8 * 16),
+        ("capacity", c_uint64),
+        ("message_bytes", c_uint64),
+        ("itemsize", c_uint64),
+        ("published", c_uint64),
+        ("behind", c_uint64),
+        ("file_bytes", c_uint64),
+        ("created_ns", c_int64),
+        ("creator_pid", c_uint32),
+        ("flags", c_uint32),
+        ("subscribers", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class FramesStat(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("dtype", c_char_p),
+        ("itemsize", c_uint64),
+        ("frame_bytes", c_uint64),
+        ("latest", c_uint64),
+        ("buffers", c_uint32),
+        ("pinned", c_uint32),
+        ("writing", c_uint32),
+        ("slots", c_uint32),
+        ("reserved", c_uint32),
+        ("ndim", c_uint32),
+        ("shape", c_uint64 * MAX_NDIM),
+    ]
+
+
+class Frame(Structure):
+    _fields_ = [
+        ("size", c_size_t),
+        ("data", c_void_p),
+        ("bytes", c_uint64),
+        ("number", c_uint64),
+        ("missed", c_uint64),
+        ("buffer", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class Handle(c_void_p):
     """A `shm_array_t *` that closes itself when the last Python object that uses it is gone.
 
@@ -219,6 +388,27 @@ class ListHandle(c_void_p):
     def __del__(self, close=library.shm_array_list_close):
         close(self)
 
+
+def _handle_of(kind, close):
+    """The class for a kind of object's handles, which close themselves as a Handle does."""
+
+    class ObjectHandle(c_void_p):
+        __hash__ = object.__hash__
+
+        def __del__(self, close=close):
+            close(self)
+
+    ObjectHandle.__name__ = ObjectHandle.__qualname__ = kind + "Handle"
+    return ObjectHandle
+
+
+SemaphoreHandle = _handle_of("Semaphore", library.shm_semaphore_close)
+EventHandle = _handle_of("Event", library.shm_event_close)
+BarrierHandle = _handle_of("Barrier", library.shm_barrier_close)
+QueueHandle = _handle_of("Queue", library.shm_queue_close)
+PipeHandle = _handle_of("Pipe", library.shm_pipe_close)
+TopicHandle = _handle_of("Topic", library.shm_topic_close)
+FramesHandle = _handle_of("Frames", library.shm_frames_close)
 
 INTEGERS = POINTER(c_int64)
 ATOMIC_FETCH = (c_int, Handle, c_size_t, INTEGERS, c_size_t, c_void_p, c_void_p)
@@ -296,6 +486,161 @@ FUNCTIONS = {
     "shm_array_error_detail": (c_char_p,),
     "shm_array_version": (c_char_p,),
     "shm_array_abi_version": (c_uint32,),
+    "shm_barrier_create": (c_int, c_char_p, c_uint32, POINTER(ObjectOptions), POINTER(BarrierHandle)),
+    "shm_barrier_open": (c_int, c_char_p, c_uint32, POINTER(BarrierHandle)),
+    "shm_barrier_open_fd": (c_int, c_int, c_uint32, POINTER(BarrierHandle)),
+    "shm_barrier_fd": (c_int, BarrierHandle, POINTER(c_int)),
+    "shm_barrier_join": (c_int, BarrierHandle),
+    "shm_barrier_wait": (c_int, BarrierHandle, c_int64, POINTER(c_uint32)),
+    "shm_barrier_reset": (c_int, BarrierHandle),
+    "shm_barrier_stat": (c_int, BarrierHandle, POINTER(BarrierStat)),
+    "shm_barrier_name": (c_char_p, BarrierHandle),
+    "shm_barrier_unlink": (c_int, c_char_p),
+    "shm_barrier_close": (None, BarrierHandle),
+    "shm_event_create": (c_int, c_char_p, POINTER(c_char_p), c_size_t, POINTER(ObjectOptions), POINTER(EventHandle)),
+    "shm_event_open": (c_int, c_char_p, c_uint32, POINTER(EventHandle)),
+    "shm_event_open_fd": (c_int, c_int, c_uint32, POINTER(EventHandle)),
+    "shm_event_fd": (c_int, EventHandle, POINTER(c_int)),
+    "shm_event_bit": (c_int, EventHandle, c_char_p, POINTER(c_uint64)),
+    "shm_event_bit_name": (c_char_p, EventHandle, c_uint32),
+    "shm_event_set": (c_int, EventHandle, c_uint64),
+    "shm_event_clear": (c_int, EventHandle, c_uint64),
+    "shm_event_pulse": (c_int, EventHandle, c_uint64),
+    "shm_event_wait": (c_int, EventHandle, c_uint64, c_uint32, c_int64, POINTER(c_uint64)),
+    "shm_event_notify_fd": (c_int, EventHandle, c_uint64, c_uint32, POINTER(c_int)),
+    "shm_event_stat": (c_int, EventHandle, POINTER(EventStat)),
+    "shm_event_name": (c_char_p, EventHandle),
+    "shm_event_unlink": (c_int, c_char_p),
+    "shm_event_close": (None, EventHandle),
+    "shm_frames_create": (
+        c_int,
+        c_char_p,
+        c_char_p,
+        c_size_t,
+        POINTER(c_uint64),
+        c_uint32,
+        POINTER(ObjectOptions),
+        POINTER(FramesHandle),
+    ),
+    "shm_frames_open": (c_int, c_char_p, c_uint32, POINTER(FramesHandle)),
+    "shm_frames_open_fd": (c_int, c_int, c_uint32, POINTER(FramesHandle)),
+    "shm_frames_fd": (c_int, FramesHandle, POINTER(c_int)),
+    "shm_frames_begin_write": (c_int, FramesHandle, POINTER(Frame)),
+    "shm_frames_publish": (c_int, FramesHandle, POINTER(Frame), POINTER(c_uint64)),
+    "shm_frames_cancel": (c_int, FramesHandle, POINTER(Frame)),
+    "shm_frames_acquire": (c_int, FramesHandle, c_uint64, c_int64, POINTER(Frame)),
+    "shm_frames_release": (c_int, FramesHandle, POINTER(Frame)),
+    "shm_frames_copy_latest": (c_int, FramesHandle, c_uint64, c_void_p, c_size_t, c_int64, POINTER(Frame)),
+    "shm_frames_stat": (c_int, FramesHandle, POINTER(FramesStat)),
+    "shm_frames_name": (c_char_p, FramesHandle),
+    "shm_frames_unlink": (c_int, c_char_p),
+    "shm_frames_close": (None, FramesHandle),
+    "shm_pipe_create": (c_int, c_char_p, c_uint64, c_uint32, POINTER(ObjectOptions), POINTER(PipeHandle)),
+    "shm_pipe_open": (c_int, c_char_p, c_uint32, POINTER(PipeHandle)),
+    "shm_pipe_open_fd": (c_int, c_int, c_uint32, POINTER(PipeHandle)),
+    "shm_pipe_fd": (c_int, PipeHandle, POINTER(c_int)),
+    "shm_pipe_write": (c_int, PipeHandle, c_void_p, c_size_t, c_int64, POINTER(c_size_t)),
+    "shm_pipe_read": (c_int, PipeHandle, c_void_p, c_size_t, c_int64, POINTER(c_size_t)),
+    "shm_pipe_peek": (c_int, PipeHandle, c_int64, POINTER(c_void_p), POINTER(c_size_t)),
+    "shm_pipe_consume": (c_int, PipeHandle, c_size_t),
+    "shm_pipe_reserve": (c_int, PipeHandle, c_int64, POINTER(c_void_p), POINTER(c_size_t)),
+    "shm_pipe_commit": (c_int, PipeHandle, c_size_t),
+    "shm_pipe_count": (c_int, PipeHandle, POINTER(c_uint64)),
+    "shm_pipe_name": (c_char_p, PipeHandle),
+    "shm_pipe_stat": (c_int, PipeHandle, POINTER(PipeStat)),
+    "shm_pipe_unlink": (c_int, c_char_p),
+    "shm_pipe_notify_fd": (c_int, PipeHandle, POINTER(c_int)),
+    "shm_pipe_close": (None, PipeHandle),
+    "shm_notify_close": (c_int, c_int),
+    "shm_queue_create": (
+        c_int,
+        c_char_p,
+        c_uint64,
+        c_uint64,
+        c_char_p,
+        c_uint32,
+        c_uint32,
+        POINTER(ObjectOptions),
+        POINTER(QueueHandle),
+    ),
+    "shm_queue_open": (c_int, c_char_p, c_uint32, POINTER(QueueHandle)),
+    "shm_queue_open_typed": (c_int, c_char_p, c_char_p, c_uint32, POINTER(QueueHandle)),
+    "shm_queue_open_fd": (c_int, c_int, c_uint32, POINTER(QueueHandle)),
+    "shm_queue_fd": (c_int, QueueHandle, POINTER(c_int)),
+    "shm_queue_send": (c_int, QueueHandle, c_void_p, c_size_t, c_uint32, c_int64),
+    "shm_queue_send_many": (
+        c_int,
+        QueueHandle,
+        POINTER(c_void_p),
+        POINTER(c_size_t),
+        c_size_t,
+        c_uint32,
+        c_int64,
+        POINTER(c_size_t),
+    ),
+    "shm_queue_receive": (c_int, QueueHandle, c_void_p, c_size_t, c_int64, POINTER(c_size_t)),
+    "shm_queue_receive_many": (
+        c_int,
+        QueueHandle,
+        c_void_p,
+        c_size_t,
+        c_size_t,
+        c_int64,
+        POINTER(c_size_t),
+        POINTER(c_size_t),
+    ),
+    "shm_queue_reserve": (c_int, QueueHandle, c_int64, POINTER(Message)),
+    "shm_queue_commit": (c_int, QueueHandle, POINTER(Message)),
+    "shm_queue_cancel": (c_int, QueueHandle, POINTER(Message)),
+    "shm_queue_take": (c_int, QueueHandle, c_int64, POINTER(Message)),
+    "shm_queue_release": (c_int, QueueHandle, POINTER(Message)),
+    "shm_queue_give_back": (c_int, QueueHandle, POINTER(Message)),
+    "shm_queue_send_array": (c_int, QueueHandle, Handle, c_int64, c_uint32, c_int64),
+    "shm_queue_receive_array": (c_int, QueueHandle, c_uint32, c_int64, POINTER(Handle)),
+    "shm_queue_finish": (c_int, QueueHandle),
+    "shm_queue_count": (c_int, QueueHandle, POINTER(c_uint64)),
+    "shm_queue_dtype": (c_char_p, QueueHandle),
+    "shm_queue_name": (c_char_p, QueueHandle),
+    "shm_queue_stat": (c_int, QueueHandle, POINTER(QueueStat)),
+    "shm_queue_unlink": (c_int, c_char_p),
+    "shm_queue_notify_fd": (c_int, QueueHandle, POINTER(c_int)),
+    "shm_queue_close": (None, QueueHandle),
+    "shm_semaphore_create": (c_int, c_char_p, c_uint32, c_uint32, POINTER(ObjectOptions), POINTER(SemaphoreHandle)),
+    "shm_semaphore_open": (c_int, c_char_p, c_uint32, POINTER(SemaphoreHandle)),
+    "shm_semaphore_open_fd": (c_int, c_int, c_uint32, POINTER(SemaphoreHandle)),
+    "shm_semaphore_fd": (c_int, SemaphoreHandle, POINTER(c_int)),
+    "shm_semaphore_wait": (c_int, SemaphoreHandle, c_int64),
+    "shm_semaphore_post": (c_int, SemaphoreHandle, c_uint32),
+    "shm_semaphore_value": (c_int, SemaphoreHandle, POINTER(c_uint32)),
+    "shm_semaphore_stat": (c_int, SemaphoreHandle, POINTER(SemaphoreStat)),
+    "shm_semaphore_notify_fd": (c_int, SemaphoreHandle, POINTER(c_int)),
+    "shm_semaphore_name": (c_char_p, SemaphoreHandle),
+    "shm_semaphore_unlink": (c_int, c_char_p),
+    "shm_semaphore_close": (None, SemaphoreHandle),
+    "shm_topic_create": (
+        c_int,
+        c_char_p,
+        c_uint64,
+        c_uint64,
+        c_char_p,
+        c_uint32,
+        POINTER(ObjectOptions),
+        POINTER(TopicHandle),
+    ),
+    "shm_topic_open": (c_int, c_char_p, c_uint32, POINTER(TopicHandle)),
+    "shm_topic_open_typed": (c_int, c_char_p, c_char_p, c_uint32, POINTER(TopicHandle)),
+    "shm_topic_open_fd": (c_int, c_int, c_uint32, POINTER(TopicHandle)),
+    "shm_topic_fd": (c_int, TopicHandle, POINTER(c_int)),
+    "shm_topic_publish": (c_int, TopicHandle, c_void_p, c_size_t, c_int64),
+    "shm_topic_subscribe": (c_int, TopicHandle, c_int64),
+    "shm_topic_receive": (c_int, TopicHandle, c_void_p, c_size_t, c_int64, POINTER(c_size_t), POINTER(c_uint64)),
+    "shm_topic_finish": (c_int, TopicHandle),
+    "shm_topic_count": (c_int, TopicHandle, POINTER(c_uint64)),
+    "shm_topic_dtype": (c_char_p, TopicHandle),
+    "shm_topic_name": (c_char_p, TopicHandle),
+    "shm_topic_stat": (c_int, TopicHandle, POINTER(TopicStat)),
+    "shm_topic_unlink": (c_int, c_char_p),
+    "shm_topic_close": (None, TopicHandle),
 }
 
 

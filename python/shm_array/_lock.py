@@ -1,23 +1,22 @@
 """The lock of an array: waiting for it, holding it, hearing that somebody died with it, and giving it back."""
 
+import ctypes
 import errno
-import time
+import operator
 import warnings
 
 import numpy as np
 
 from . import _library
-from ._arguments import nanoseconds, whole
+from ._arguments import whole
 from ._errors import OwnerDied
 from ._library import check, library
 from ._opened import still_open
-
-# A wait in C cannot be interrupted by a signal handler that is written in Python, so a wait is cut into slices.
-_SLICE = 0.1  # seconds
+from ._waiting import checked, in_slices
 
 
 class Held:
-    """A lock that is held: until release(), or the end of its `with` block.
+    """A lock that is held, of the whole array or of some rows: until release(), or the end of its `with` block.
 
     owner_died  True if a process had died while it was writing, and `repair` has put things right
     """
@@ -26,18 +25,19 @@ class Held:
     # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose lock
     # has been given back serves the next Held.
 
-    __slots__ = ("_array", "_handle", "_opened", "owner_died")
+    __slots__ = ("_array", "_handle", "_opened", "_range", "owner_died")
 
-    def __init__(self, array):
+    def __init__(self, array, rows=None):
         self.owner_died = False
         self._handle = None
         self._array = array
         self._opened = opened = still_open(array)
+        self._range = None if rows is None else _range(opened, rows)  # first row, and how many
         try:
             self._handle = opened.spare.pop()
         except IndexError:
             self._handle = opened.duplicate()
-        opened.locks.add(self._handle)
+        opened.locks[self._handle] = self._range
 
     def resize(self, length):
         """Change the length of the growing axis, within the capacity, and return the array in its new shape.
@@ -77,8 +77,8 @@ class Held:
         """Give the lock back; doing it twice is fine."""
         handle = self._handle
         if handle is not None:
-            library.shm_array_unlock(handle)  # EPERM, where close() or a fork has left nothing, is as good
-            self._opened.locks.discard(handle)
+            unlock(handle, self._range)
+            self._opened.locks.pop(handle, None)
             self._handle = None
             self._opened.spare.append(handle)
 
@@ -90,48 +90,85 @@ class Held:
 
     def __del__(self, warn=warnings.warn):
         if self._handle is not None:
-            self._opened.locks.discard(self._handle)
+            self._opened.locks.pop(self._handle, None)
             warn("a lock was given back because nothing held on to it: use `with array.lock():`", ResourceWarning)
 
 
-def acquire(array, mode, timeout, repair):
-    """Lock the whole of what an array is a view of; see Array.lock()."""
-    held = Held(array)
-    opened = held._opened
+def acquire(array, mode, timeout, repair, rows=None):
+    """Lock the whole of what an array is a view of, or some rows of it; see Array.lock()."""
+    checked(timeout)
+    held = Held(array, rows)
     try:
-        code = _wait(opened, held._handle, mode, timeout)
-        if code == errno.EOWNERDEAD and repair is not None:
-            held.owner_died = True
-            repair(array)
-            code = library.shm_array_recover(held._handle)
-        if code == errno.EOWNERDEAD:
-            words = "a process died while it was writing: elements may be half written. Put them right in "
-            words += "array.recover(repair), or lock with `repair`; until then everybody who locks is told"
-            raise OwnerDied(errno.EOWNERDEAD, words, opened.name)
-        if code in (errno.ETIMEDOUT, errno.EBUSY):
-            raise TimeoutError(errno.ETIMEDOUT, f"not locked within {timeout} s: {_who_holds(opened)}", opened.name)
-        check(code, opened.name)
+        settle(held, in_slices(lambda time: attempt(held, mode, time), timeout), timeout, repair)
     except BaseException:
         held.release()
         raise
     return held
 
 
-def _wait(opened, handle, mode, timeout):
-    """Lock, in slices of time, so that Ctrl-C and other signals get their turn."""
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout is {timeout}, expected seconds from 0 on, or None to wait for ever")
-    code = library.shm_array_lock(handle, mode, 0)
-    start = time.monotonic()
-    left = timeout
-    while True:
-        if opened.closed:
-            raise ValueError(f"the array {opened.name!r} was closed while its lock was waited for")
-        if code not in (errno.ETIMEDOUT, errno.EBUSY) or left == 0:
-            return code
-        if timeout is not None:
-            left = max(0, start + timeout - time.monotonic())
-        code = library.shm_array_lock(handle, mode, nanoseconds(_SLICE if left is None else min(left, _SLICE)))
+def attempt(held, mode, nanoseconds):
+    """Try for so long: the library's answer."""
+    opened = held._opened
+    if opened.closed:
+        raise ValueError(f"the array {opened.name!r} was closed while its lock was waited for")
+    if held._range is None:
+        return library.shm_array_lock(held._handle, mode, nanoseconds)
+    return library.shm_array_lock_range(held._handle, *held._range, mode, nanoseconds)
+
+
+def settle(held, code, timeout, repair):
+    """Make of the library's answer a lock that is held and whole, or raise what it stands for."""
+    opened = held._opened
+    if code == errno.EOWNERDEAD and repair is not None:
+        held.owner_died = True
+        repair(held._array)
+        if held._range is None:
+            code = library.shm_array_recover(held._handle)
+        else:
+            code = library.shm_array_recover_range(held._handle, *held._range)
+    if code == errno.EOWNERDEAD:
+        words = "a process died while it was writing: elements may be half written. Put them right in "
+        words += "array.recover(repair), or lock with `repair`; until then everybody who locks is told"
+        raise OwnerDied(errno.EOWNERDEAD, words, opened.name)
+    if code in (errno.ETIMEDOUT, errno.EBUSY):
+        raise TimeoutError(errno.ETIMEDOUT, f"not locked within {timeout} s: {_who_holds(opened)}", opened.name)
+    check(code, opened.name)
+
+
+def unlock(handle, rows):
+    """Give back what a handle holds. EPERM, where close() or a fork has left nothing, is as good."""
+    if rows is None:
+        library.shm_array_unlock(handle)
+    else:
+        library.shm_array_unlock_range(handle, *rows)
+
+
+def _range(opened, rows):
+    """First row and number of rows, of (start, stop) or a slice."""
+    if isinstance(rows, slice):
+        if rows.step not in (None, 1):
+            raise ValueError(f"rows is {rows}, expected a slice without a step")
+        start, stop = rows.start, rows.stop
+    else:
+        start, stop = rows
+    start = 0 if start is None else operator.index(start)
+    if stop is None or start < 0 or operator.index(stop) < 0:
+        length = _length(opened)
+        start = start + length if start < 0 else start
+        stop = length if stop is None else stop + length if stop < 0 else stop
+    stop = operator.index(stop)
+    if not 0 <= start < stop:
+        raise ValueError(f"rows is {rows}, expected a start below the stop, both of rows that the array has")
+    return start, stop - start
+
+
+def _length(opened):
+    """Rows of the array as it is now."""
+    view = _library.View(size=ctypes.sizeof(_library.View))
+    check(library.shm_array_view(opened.handle, ctypes.byref(view)), opened.name)
+    if view.ndim == 0:
+        return 1
+    return view.shape[view.ndim - 1 if opened.stat().flags & _library.FORTRAN else 0]
 
 
 def _who_holds(opened):

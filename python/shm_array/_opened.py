@@ -34,7 +34,7 @@ class Opened:
         self.mode = "r" if not writable else "r+" if shared else "c"
         self._identity = None
         self.name = os.fsdecode(library.shm_array_name(handle))
-        self.locks = set()  # the handles of the Helds
+        self.locks = {}  # of each Held its handle, and its rows, as first row and number; None: all
         self.spare = []  # handles for the next of them
         self.descriptor = None
         self.closed = False
@@ -103,8 +103,11 @@ class Opened:
     def close(self):
         self.closed = True
         self.descriptor = None
-        for handle in tuple(self.locks):
-            library.shm_array_unlock(handle)
+        for handle, rows in tuple(self.locks.items()):
+            if rows is None:
+                library.shm_array_unlock(handle)
+            else:
+                library.shm_array_unlock_range(handle, *rows)
 
 
 class Descriptor:

@@ -13,11 +13,14 @@ import os
 
 import numpy as np
 
-from . import _dtype, _interchange, _library
+from . import _asyncio, _atomic, _dtype, _interchange, _library
+from ._acquiring import Acquiring
 from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
+from ._errors import OwnerDied
 from ._library import check, library
 from ._lock import acquire
 from ._opened import Opened, opened_of, still_open
+from ._waiting import NOT_YET, checked, in_slices
 
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
 _ORDER_FLAGS = {"C": 0, "F": _library.FORTRAN}
@@ -56,6 +59,19 @@ class Stat(
     inconsistent    True from the death of a writer until somebody recovers the array
     attached        how many processes are known to use the array
     pids            their numbers, 64 at most
+    """
+
+    __slots__ = ()
+
+
+class Published(collections.namedtuple("Published", "generation time age pid alive")):
+    """The last write of an array, as Array.published has it.
+
+    generation  how many writes were complete with it
+    time        when its lock was given back, in seconds since 1970, as time.time(); to some milliseconds
+    age         how long ago that is, in seconds
+    pid         the process that wrote
+    alive       whether that process still lives
     """
 
     __slots__ = ()
@@ -342,37 +358,184 @@ class Array(np.ndarray):
 
     # --- the lock
 
-    def lock(self, timeout=None, *, repair=None):
+    def lock(self, timeout=None, *, repair=None, rows=None):
         """Take the lock for writing, and return the Held that gives it back: `with array.lock(): ...`.
 
         timeout  seconds, or None to wait for ever; 0 only tries
         repair   what to do if a process died while it was writing: a function that gets this array, with the lock
                  held. When it returns, the elements count as whole again. If it raises, the lock is given back, the
                  array stays marked, and the exception goes on. Held.owner_died tells later that it was called
+        rows     (start, stop) or a slice: only these rows, while others lock rows that do not overlap them. A row is
+                 an index of the first axis (order "F": the last) of the whole array, whatever part of it this is, and
+                 may lie behind the end, within the capacity. None: all there is, and the right to resize
 
         Raises TimeoutError; OwnerDied, with the lock given back, if a process died while it was writing and there is
         no `repair`; PermissionError if the array is not open for writing: even a reader's lock is written down in it.
+        A death with rows locked concerns only who locks them, or all.
 
         The lock belongs to the process, not to the thread: any thread may give it back, a second lock() in the same
         process waits like any other, and a forked child holds none of its parent's locks.
         """
-        return acquire(self, _library.EXCLUSIVE, timeout, repair)
+        return acquire(self, _library.EXCLUSIVE, timeout, repair, rows)
 
     exclusive = lock
 
-    def shared(self, timeout=None):
+    def shared(self, timeout=None, *, rows=None):
         """Take the lock for reading, together with other readers: `with array.shared(): ...`.
 
-        Raises as lock() does; only a writer can repair an array, so that OwnerDied is always raised here.
+        Takes and raises what lock() does; only a writer can repair an array, so that OwnerDied is always raised here.
         """
-        return acquire(self, _library.SHARED, timeout, None)
+        return acquire(self, _library.SHARED, timeout, None, rows)
 
-    def recover(self, repair=None, timeout=None):
+    def exclusive_async(self, *, repair=None, rows=None):
+        """What exclusive() does, for asyncio: `async with array.exclusive_async() as held: ...`, or await it.
+
+        No thread waits, however many tasks do; to give up, cancel, with asyncio.timeout() for instance.
+        """
+        return Acquiring(self, _library.EXCLUSIVE, repair, rows)
+
+    def shared_async(self, *, rows=None):
+        """What shared() does, for asyncio: `async with array.shared_async(): ...`."""
+        return Acquiring(self, _library.SHARED, None, rows)
+
+    def recover(self, repair=None, timeout=None, *, rows=None):
         """After OwnerDied: take the lock for writing, call `repair` with this array, and declare the elements whole.
 
-        Without a `repair`, they are declared whole as they are. Where nobody has died, nothing happens.
+        Without a `repair`, they are declared whole as they are. Where nobody has died, nothing happens. With `rows`, as
+        in lock(), only they are declared whole, also where somebody died who was writing more than them.
         """
-        self.lock(timeout, repair=repair or (lambda array: None)).release()
+        self.lock(timeout, repair=repair or (lambda array: None), rows=rows).release()
+
+    # --- what others write
+
+    def wait(self, since=None, timeout=None):
+        """Sleep until somebody has written, and return the generation: until it is another than `since`.
+
+        since    a generation, from here or from `generation`; None: the present one, so that the next write counts
+        timeout  seconds, or None to wait for ever; 0 only looks
+
+        A write is complete when its lock is given back. It may be overwritten at any moment: lock to read. Raises
+        TimeoutError.
+        """
+        opened = still_open(self)
+        since = self.generation if since is None else whole("since", since)
+        now = ctypes.c_uint64()
+
+        def attempt(nanoseconds):
+            still_open(self)
+            return library.shm_array_wait(opened.handle, since, nanoseconds, ctypes.byref(now))
+
+        code = in_slices(attempt, checked(timeout))
+        if code in NOT_YET:
+            raise TimeoutError(errno.ETIMEDOUT, f"nobody has written within {timeout} s", opened.name)
+        check(code, opened.name)
+        return now.value
+
+    async def changed(self, since=None):
+        """What wait() does, for asyncio: `generation = await array.changed()`. No thread waits, however many tasks do.
+
+        It counts from where it is awaited: to miss nothing, pass the generation that was seen last as `since`.
+        """
+        since = self.generation if since is None else whole("since", since)
+
+        def look():
+            now = self.generation
+            return now if now != since else None
+
+        return await _asyncio.until(look, _asyncio.writes(still_open(self)))
+
+    def snapshot(self, rows=None, timeout=None, *, may_lock=False):
+        """A copy of one moment, without a lock: a plain ndarray of the whole array or of some rows, and its generation.
+
+        rows      (start, stop) or a slice of the first axis of the whole array; None: all
+        timeout   seconds in which writers must leave a moment for it, or None to wait for ever; 0 tries once
+        may_lock  take the lock for reading where they leave none. Needs an array that is open for writing
+
+        Who writes without locking tears the copy. Raises TimeoutError, and OwnerDied if a process died while it was
+        writing and nobody has recovered the array.
+        """
+        opened = still_open(self)
+        whole_array = Array._over(opened.duplicate())
+        rows = rows if isinstance(rows, slice) else slice(*rows or (None,))
+        start, stop, step = rows.indices(whole_array.shape[0] if whole_array.ndim else 1)
+        if step != 1:
+            raise ValueError(f"rows is {rows}, expected a slice without a step")
+        count = max(0, stop - start)
+        shape = (count, *whole_array.shape[1:]) if whole_array.ndim else ()
+        result = np.empty(shape, whole_array.dtype, "F" if whole_array.flags.fnc else "C")
+        generation = ctypes.c_uint64()
+        flags = _library.SNAPSHOT_MAY_LOCK if may_lock else 0
+
+        def attempt(nanoseconds):
+            still_open(self)
+            place = result.__array_interface__["data"][0]
+            return library.shm_array_snapshot(
+                opened.handle, start, count, place, result.nbytes, nanoseconds, flags, ctypes.byref(generation)
+            )
+
+        code = in_slices(attempt, checked(timeout), 1)
+        if code in NOT_YET:
+            raise TimeoutError(errno.ETIMEDOUT, f"writers left no moment for a snapshot within {timeout} s", self.name)
+        if code == errno.EOWNERDEAD:
+            words = "a process died while it was writing: a snapshot may have half of what it wrote. See recover()"
+            raise OwnerDied(code, words, self.name)
+        check(code, self.name)
+        return result, generation.value
+
+    @property
+    def published(self):
+        """Who completed the last write, and when: see Published. None if nobody has written yet."""
+        got = _library.Publish(size=ctypes.sizeof(_library.Publish))
+        check(library.shm_array_last_publish(still_open(self).handle, ctypes.byref(got)), self.name)
+        if not got.pid:
+            return None
+        return Published(got.generation, got.published_ns / 1e9, got.age_ns / 1e9, got.pid, bool(got.alive))
+
+    # --- one element, without a lock; generation, wait() and snapshot() do not know of it
+
+    def atomic_load(self, index):
+        """One element: `array.atomic_load(3)`, `array.atomic_load((0, -1))`; what atomic operations wrote is whole.
+
+        All atomic_*() work on integers of 1 to 8 bytes and floats of 4 or 8, and are ordered among all processes.
+        Raises IndexError; TypeError for a view of another dtype; OSError with EOPNOTSUPP for elements of other types.
+        """
+        return _atomic.load(self, index)
+
+    def atomic_store(self, index, value):
+        """Write one element. Raises as atomic_load() does, OverflowError or TypeError for a value that does not fit."""
+        _atomic.store(self, index, value)
+
+    def atomic_exchange(self, index, value):
+        """Write one element, and return what it was."""
+        return _atomic.fetch(library.shm_array_atomic_exchange, self, index, value)
+
+    def atomic_compare_exchange(self, index, expected, desired):
+        """Write `desired` if the element has the bits of `expected`: (whether it was written, what the element was)."""
+        return _atomic.compare_exchange(self, index, expected, desired)
+
+    def atomic_add(self, index, value):
+        """Add to one element, and return what it was; integers wrap round. With 1 it hands out numbers."""
+        return _atomic.fetch(library.shm_array_atomic_fetch_add, self, index, value)
+
+    def atomic_min(self, index, value):
+        """Make one element the smaller one of itself and the value, and return what it was; a NaN never counts."""
+        return _atomic.fetch(library.shm_array_atomic_fetch_min, self, index, value)
+
+    def atomic_max(self, index, value):
+        """Make one element the larger one of itself and the value, and return what it was; a NaN never counts."""
+        return _atomic.fetch(library.shm_array_atomic_fetch_max, self, index, value)
+
+    def atomic_and(self, index, value):
+        """Keep the bits of one integer that the value has too, and return what it was."""
+        return _atomic.fetch(library.shm_array_atomic_fetch_and, self, index, value)
+
+    def atomic_or(self, index, value):
+        """Set those bits of one integer that the value has, and return what it was."""
+        return _atomic.fetch(library.shm_array_atomic_fetch_or, self, index, value)
+
+    def atomic_xor(self, index, value):
+        """Turn those bits of one integer over that the value has, and return what it was."""
+        return _atomic.fetch(library.shm_array_atomic_fetch_xor, self, index, value)
 
     # --- its end
 

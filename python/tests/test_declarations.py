@@ -23,7 +23,18 @@ STRUCTS = {
     "shm_array_publish_t": _library.Publish,
     "shm_array_entry_t": _library.Entry,
     "shm_array_identity_t": _library.Identity,
+    "shm_object_options_t": _library.ObjectOptions,
+    "shm_semaphore_stat_t": _library.SemaphoreStat,
+    "shm_event_stat_t": _library.EventStat,
+    "shm_barrier_stat_t": _library.BarrierStat,
+    "shm_queue_stat_t": _library.QueueStat,
+    "shm_queue_message_t": _library.Message,
+    "shm_pipe_stat_t": _library.PipeStat,
+    "shm_topic_stat_t": _library.TopicStat,
+    "shm_frames_stat_t": _library.FramesStat,
+    "shm_frame_t": _library.Frame,
 }
+OBJECTS = ["semaphore", "event", "barrier", "queue", "pipe", "topic", "frames"]
 C_TYPES = {
     None: "void",
     ctypes.c_int: "int",
@@ -36,6 +47,7 @@ C_TYPES = {
     ctypes.c_void_p: "void *",
     _library.Handle: "shm_array_t *",
     _library.ListHandle: "shm_array_list_t *",
+    **{getattr(_library, f"{kind.capitalize()}Handle"): f"shm_{kind}_t *" for kind in OBJECTS},
     **{struct: name for name, struct in STRUCTS.items()},
 }
 
@@ -48,8 +60,9 @@ def c_type(declared):
 
 def constants():
     """The package's name and value of each constant, under the header's name."""
+    of_objects = tuple(f"{word.upper()}_" for word in ["object", "kind", *OBJECTS])
     return {
-        f"SHM_ARRAY_{name}": value
+        f"SHM_{name}" if name.startswith(of_objects) else f"SHM_ARRAY_{name}": value
         for name, value in vars(_library).items()
         if name.isupper() and type(value) is int and name != "ABI_VERSION"
     }
@@ -57,11 +70,11 @@ def constants():
 
 def functions_in_header():
     text = re.sub(r"/\*.*?\*/|//[^\n]*", "", HEADER.read_text(), flags=re.DOTALL)
-    return set(re.findall(r"\b(shm_array_\w+)\s*\(", text))
+    return set(re.findall(r"\b(shm_\w+)\s*\(", text))
 
 
 def constants_in_header():
-    return set(re.findall(r"^#define (SHM_ARRAY_\w+) +\S", HEADER.read_text(), flags=re.MULTILINE))
+    return set(re.findall(r"^#define (SHM_\w+) +\S", HEADER.read_text(), flags=re.MULTILINE))
 
 
 def run_c(tmp_path, statements):

@@ -286,11 +286,11 @@ def test_an_ordinary_file_that_was_replaced(tmp_path, run):
 
 
 def test_another_machine(a, monkeypatch, run):
-    monkeypatch.setattr(_handover, "_boot_id", lambda: bytes(16))
+    monkeypatch.setattr(_handover, "boot_id", lambda: bytes(16))
     text = ticket_of(a)
     assert_arrival_fails(text, "another machine", run)
     with pytest.raises(shm_array.ArrivalError):
-        monkeypatch.setattr(_handover, "_boot_id", lambda: bytes(15) + b"1")
+        monkeypatch.setattr(_handover, "boot_id", lambda: bytes(15) + b"1")
         _handover.arrive(_handover._ticket(a, _handover.opened_of(a), False)._replace(boot=bytes(16)))
 
 

@@ -16,7 +16,8 @@ METHODS = [
     for node in DEFINED.values()
     if isinstance(node, ast.ClassDef)
     for part in node.body
-    if isinstance(part, ast.FunctionDef) and part.name != "__exit__"
+    if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and part.name not in ("__exit__", "__aexit__")
+    if not node.name.startswith("_")
 ]
 
 
@@ -33,7 +34,7 @@ def parameters(function):
 
 
 def test_all_public_names_have_types_and_no_others():
-    assert set(DEFINED) == set(shm_array.__all__)
+    assert {name for name in DEFINED if not name.startswith("_")} == set(shm_array.__all__)
 
 
 @pytest.mark.parametrize("node", FUNCTIONS, ids=lambda node: node.name)
@@ -47,7 +48,7 @@ def test_methods_have_these_parameters(owner, node):
     if isinstance(attribute, property):
         assert [decorator.id for decorator in node.decorator_list] == ["property"]
     else:
-        assert parameters_of(node) == parameters(attribute)
+        assert parameters_of(node) == parameters(getattr(attribute, "__func__", attribute))
 
 
 def test_all_public_methods_of_an_array_have_types():

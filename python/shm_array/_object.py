@@ -1,0 +1,184 @@
+"""What semaphores, events, barriers, queues and pipes have in common: a handle, a name, and how they are handed over."""
+
+import ctypes
+import errno
+import os
+
+from . import _library
+from ._arguments import as_name, one_of
+from ._errors import ArrivalError
+from ._handover import NotArrived, boot_id, elsewhere, mount_namespace, teach
+from ._library import check, library
+from ._opened import Descriptor
+
+_LIFETIME_FLAGS = {"until-unlinked": 0, "last-close": _library.OBJECT_LAST_CLOSE}
+
+
+class Object:
+    """The base: not to be made, but by its subclasses.
+
+    All are handed to other processes as arrays are: as arguments of a multiprocessing.Process, through its queues and
+    pipes, by loky, by shm_array.by_reference(); by any start method. Those with a name can also be opened by it.
+    """
+
+    _kind = None  # as in the names of the library's functions
+    _Handle = None
+    _open_flags = _library.OBJECT_WRITE
+
+    def __init_subclass__(cls):
+        if cls._kind is not None:
+            teach(cls, _reduce_for_one, _reduce_for_many)
+
+    @classmethod
+    def open(cls, name):
+        """The one of that name that exists. Raises FileNotFoundError; FormatError if it is something else."""
+        handle = cls._Handle()
+        function = getattr(library, f"shm_{cls._kind}_open")
+        check(function(as_name(name), cls._open_flags, ctypes.byref(handle)), name)
+        return cls._over(handle)
+
+    @classmethod
+    def _over(cls, handle, state=None):
+        self = cls.__new__(cls)
+        self._begin(handle)
+        self._set_state(state)
+        return self
+
+    def _create(self, name, lifetime, exist_ok, *parameters):
+        options = _library.ObjectOptions(
+            size=ctypes.sizeof(_library.ObjectOptions),
+            flags=one_of("lifetime", lifetime, _LIFETIME_FLAGS) | (_library.OBJECT_OR_OPEN if exist_ok else 0),
+        )
+        handle = self._Handle()
+        function = getattr(library, f"shm_{self._kind}_create")
+        check(function(as_name(name), *parameters, options, ctypes.byref(handle)), name)
+        self._begin(handle)
+
+    def _begin(self, handle):
+        """Take a handle, and find out what there is to know."""
+        self._handle = handle
+        self._own_descriptor = None
+        self.name = os.fsdecode(getattr(library, f"shm_{self._kind}_name")(handle))
+
+    def _state(self):
+        """What travels beside the handle."""
+
+    def _set_state(self, state):
+        pass
+
+    def stat(self):
+        """How things stand, as the library's struct, for people and monitors."""
+        got = getattr(_library, f"{self._kind.capitalize()}Stat")
+        got = got(size=ctypes.sizeof(got))
+        self._check(getattr(library, f"shm_{self._kind}_stat")(self._handle, ctypes.byref(got)))
+        return got
+
+    def unlink(self):
+        """Remove the name: nobody can open it any more; who has it open keeps it."""
+        check(getattr(library, f"shm_{self._kind}_unlink")(as_name(self.name)), self.name)
+
+    def close(self):
+        """Use it no more. What was taken through it is given back when no thread is inside a call any longer."""
+        self._handle = self._own_descriptor = None
+
+    def _check(self, code):
+        if code != 0:
+            if self._handle is None:
+                raise ValueError(f"the {self._kind} {self.name!r} is closed")
+            raise _library.error(code, self.name)
+
+    def _descriptor(self):
+        """What other processes open it by, where it has no name."""
+        if self._own_descriptor is None:
+            number = ctypes.c_int()
+            self._check(getattr(library, f"shm_{self._kind}_fd")(self._handle, ctypes.byref(number)))
+            self._own_descriptor = Descriptor(number.value)
+        return self._own_descriptor.number
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(
+            f"a {type(self).__name__} is handed to other processes of this machine by multiprocessing, loky or "
+            "shm_array.by_reference(); in a plain pickle it cannot be"
+        )
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.name or 'without a name'}{', closed' if self._handle is None else ''}>"
+
+
+# --- leaving
+
+
+def _find(item):
+    """Device and inode, and by which name other processes open it: None where it has none, or has it no more."""
+    mine = os.fstat(item._descriptor())
+    places = [item.name[7:]] if item.name.startswith("file://") else [f"/dev/shm/{item.name}"]
+    if places[0][:9] == "/dev/shm/" and os.environ.get("SHM_ARRAY_DIR"):
+        places.append(os.path.join(os.environ["SHM_ARRAY_DIR"], item.name))
+    for place in places if item.name else ():
+        try:
+            stands = os.path.samestat(mine, os.lstat(place))
+        except OSError:
+            continue
+        if stands:
+            return (mine.st_dev, mine.st_ino), item.name if place.startswith("/dev/shm/") else f"file://{place}"
+    return (mine.st_dev, mine.st_ino), None
+
+
+def _reduce_for_one(item):
+    which, address = _find(item)
+    if address is not None:
+        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), address, which, item._state())
+    from multiprocessing.reduction import DupFd
+
+    return _arrive_by_descriptor, (type(item), DupFd(item._descriptor()), item._state())
+
+
+def _reduce_for_many(item, lease):
+    which, address = _find(item)
+    if address is None:
+        raise ValueError(f"a {type(item).__name__} without a name cannot travel by reference: give it one")
+    return _arrive, (type(item), boot_id(), mount_namespace(), address, which, item._state())
+
+
+# --- arriving
+
+
+def _arrive(cls, boot, mounts, name, which, state):
+    if boot != boot_id():
+        raise ArrivalError(errno.ESTALE, "it was sent on another machine, or before a reboot", name)
+    handle = cls._Handle()
+    code = getattr(library, f"shm_{cls._kind}_open")(as_name(name), _flags(cls, state), ctypes.byref(handle))
+    if code != 0:
+        words = str(_library.error(code)) + elsewhere(mounts)
+        raise ArrivalError(code if code > 0 else errno.ESTALE, words, name)
+    item = cls._over(handle, state)
+    if _find(item)[0] != which:
+        raise ArrivalError(errno.ESTALE, "the name is another one's by now" + elsewhere(mounts), name)
+    return item
+
+
+def _arrive_or_excuse(*ticket):
+    try:
+        return _arrive(*ticket)
+    except ArrivalError as error:
+        return NotArrived(error)
+
+
+def _arrive_by_descriptor(cls, descriptor, state):
+    try:
+        number = descriptor.detach()
+    except Exception as error:
+        words = f"its sender ended before the descriptor was fetched ({error!r}): give it a name"
+        return NotArrived(ArrivalError(errno.ESTALE, words, None))
+    try:
+        handle = cls._Handle()
+        check(getattr(library, f"shm_{cls._kind}_open_fd")(number, _flags(cls, state), ctypes.byref(handle)))
+        return cls._over(handle, state)
+    except (OSError, ValueError) as error:
+        return NotArrived(ArrivalError(getattr(error, "errno", None) or errno.ESTALE, str(error), None))
+    finally:
+        os.close(number)
+
+
+def _flags(cls, state):
+    return cls._open_flags if cls._open_flags is not None else state

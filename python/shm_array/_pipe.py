@@ -1,0 +1,242 @@
+"""multiprocessing's Pipe over pipes in shared memory: messages, each with its length before it."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import pickle
+import struct
+
+from . import _asyncio, _library
+from ._handover import teach
+from ._library import check, library
+from ._object import Object
+from ._queue import _dumps
+from ._waiting import NOT_YET, in_slices
+
+_LENGTH = struct.Struct("!Q")
+
+
+class End(Object):
+    """One end of a one-way pipe: for reading, or for writing."""
+
+    _kind = "pipe"
+    _Handle = _library.PipeHandle
+    _open_flags = None  # they are what travels beside the handle
+
+    @classmethod
+    def pair(cls, capacity):
+        """Both ends of a new pipe: for reading, for writing."""
+        reader = cls.__new__(cls)
+        reader._ends = _library.PIPE_READER
+        reader._create(None, "until-unlinked", False, capacity, reader._ends)
+        handle = cls._Handle()
+        check(library.shm_pipe_open_fd(reader._descriptor(), _library.PIPE_WRITER, ctypes.byref(handle)))
+        return reader, cls._over(handle, _library.PIPE_WRITER)
+
+    def _state(self):
+        return self._ends
+
+    def _set_state(self, state):
+        self._ends = state
+
+    def write(self, data):
+        """All of these bytes. Raises BrokenPipeError when no process has the reading end any more."""
+        written = ctypes.c_size_t()
+        code = library.shm_pipe_write(self._handle, data, len(data), 0, ctypes.byref(written))
+        sent = written.value
+        if code == 0 and sent == len(data):
+            return
+        buffer = ctypes.c_char_p(data)  # keeps the bytes where they are
+        place = ctypes.cast(buffer, ctypes.c_void_p).value
+        while sent < len(data):
+
+            def attempt(time, sent=sent):
+                length = len(data) - sent
+                return library.shm_pipe_write(self._handle, place + sent, length, time, ctypes.byref(written))
+
+            self._check(in_slices(attempt, None))
+            sent += written.value
+
+    def read(self, count):
+        """So many bytes, as a memoryview; fewer of them only at the end of the pipe."""
+        buffer, length, got = bytearray(count), ctypes.c_size_t(), 0
+        place = ctypes.addressof((ctypes.c_char * count).from_buffer(buffer)) if count else None
+        while got < count:
+
+            def attempt(time, got=got):
+                return library.shm_pipe_read(self._handle, place + got, count - got, time, ctypes.byref(length))
+
+            code = attempt(0)
+            self._check(in_slices(attempt, None) if code in NOT_YET else code)
+            if length.value == 0:
+                break
+            got += length.value
+        return memoryview(buffer)[:got]
+
+    def ready(self, timeout):
+        """Whether there is something to read, or the end, within so many seconds."""
+        data, length = ctypes.c_void_p(), ctypes.c_size_t()
+
+        def attempt(time):
+            return library.shm_pipe_peek(self._handle, time, ctypes.byref(data), ctypes.byref(length))
+
+        code = in_slices(attempt, timeout)
+        if code in NOT_YET:
+            return False
+        self._check(code)
+        if length.value:
+            check(library.shm_pipe_consume(self._handle, 0))
+        return True
+
+    def notify_descriptor(self):
+        number = ctypes.c_int()
+        self._check(library.shm_pipe_notify_fd(self._handle, ctypes.byref(number)))
+        return number.value
+
+
+class Connection:
+    """One end of what Pipe() makes, with the methods of multiprocessing.connection.Connection.
+
+    One thread at a time should send, and one receive: messages beyond 4 KiB go in pieces, and would be mixed up.
+    """
+
+    def __init__(self, reader, writer):
+        self._reader, self._writer = reader, writer
+        self._pollable = None
+
+    @property
+    def readable(self):
+        """Whether it can receive."""
+        return self._reader is not None
+
+    @property
+    def writable(self):
+        """Whether it can send."""
+        return self._writer is not None
+
+    @property
+    def closed(self):
+        """True after close()."""
+        return self._reader is None and self._writer is None
+
+    def send(self, obj):
+        """Send anything that can be pickled; shared arrays go by their handle. Raises BrokenPipeError."""
+        self.send_bytes(_dumps(obj))
+
+    def recv(self):
+        """Receive what send() sent. Raises EOFError when nothing is left, and no process has the other end."""
+        return pickle.loads(self._message())
+
+    def send_bytes(self, buf, offset=0, size=None):
+        """Send bytes, or a part of them, as one message. Raises BrokenPipeError."""
+        view = memoryview(buf).cast("B")
+        if not 0 <= offset <= len(view) or not 0 <= (size or 0) <= len(view) - offset:
+            raise ValueError(f"offset {offset} and size {size} are not within the {len(view)} bytes")
+        view = view[offset:] if size is None else view[offset : offset + size]
+        self._need(self._writer, "sending").write(_LENGTH.pack(len(view)) + bytes(view))
+
+    def recv_bytes(self, maxlength=None):
+        """Receive one message as bytes. Raises EOFError as recv() does; OSError if it is longer than `maxlength`."""
+        return bytes(self._message(maxlength))
+
+    def _message(self, most=None):
+        reader = self._need(self._reader, "receiving")
+        try:
+            head = reader.read(_LENGTH.size)
+            if not len(head):
+                raise EOFError
+            length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else None
+            if most is not None and length is not None and length > most:
+                raise OSError(errno.EMSGSIZE, f"a message of {length} bytes is longer than maxlength, {most}")
+            body = reader.read(length) if length is not None else b""
+            if length is None or len(body) < length:
+                raise OSError(errno.EPIPE, "the sender ended in the middle of a message")
+            return body
+        finally:
+            self._rearm()
+
+    def poll(self, timeout=0.0):
+        """Whether there is something to receive, or the end, within `timeout` seconds; None: wait for ever."""
+        return self._need(self._reader, "receiving").ready(None if timeout is None else max(0, timeout))
+
+    async def recv_async(self):
+        """What recv() does, while the event loop goes on; a message that has begun to arrive is waited for."""
+        reader = self._need(self._reader, "receiving")
+
+        def attempt():
+            return True if self._need(self._reader, "receiving").ready(0) else None
+
+        await _asyncio.until(attempt, _asyncio.Source(reader, "bytes", reader.notify_descriptor, True))
+        return self.recv()
+
+    def fileno(self):
+        """A descriptor that is readable while there is something to receive: for select and multiprocessing's wait()."""
+        if self._pollable is None:
+            self._pollable = self._need(self._reader, "receiving").notify_descriptor()
+            self._rearm()
+        return self._pollable
+
+    def _rearm(self):
+        # It becomes readable with what comes. Programs expect it to be readable as long as something is there.
+        if self._pollable is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._pollable, 8)
+            if self._reader.ready(0):
+                os.write(self._pollable, (1).to_bytes(8, "little"))
+
+    def _need(self, end, what):
+        if end is None:
+            raise OSError(errno.EBADF, f"the connection is {'closed' if self.closed else f'not for {what}'}")
+        return end
+
+    def close(self):
+        """Close this end. Others in this process, and copies that a fork inherited and uses, stay open."""
+        if self._pollable is not None and library.shm_notify_close(self._pollable) != 0:
+            os.close(self._pollable)
+        for end in (self._reader, self._writer):
+            if end is not None:
+                end.close()
+        self._reader = self._writer = self._pollable = None
+
+    def __del__(self):
+        if getattr(self, "_pollable", None) is not None:
+            self.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError("a Connection is handed to other processes by multiprocessing; in a plain pickle it cannot be")
+
+    def __repr__(self):
+        return f"<Connection{', readable' * self.readable}{', writable' * self.writable}>"
+
+
+def Pipe(duplex=True, *, capacity=65536):
+    """Two Connections, each for sending to the other; without `duplex` the first only receives, the second sends.
+
+    capacity  bytes that may wait, in each direction; at least 4096
+    """
+    reader, writer = End.pair(capacity)
+    if not duplex:
+        return Connection(reader, None), Connection(None, writer)
+    back_reader, back_writer = End.pair(capacity)
+    return Connection(reader, back_writer), Connection(back_reader, writer)
+
+
+def _reduce_connection(connection, lease=None):
+    return _connection, (connection._reader, connection._writer)
+
+
+def _connection(*ends):
+    for end in ends:
+        if not isinstance(end, (End, type(None))):  # NotArrived: every use tells why
+            return end
+    return Connection(*ends)
+
+
+teach(Connection, _reduce_connection, _reduce_connection)

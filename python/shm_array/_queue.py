@@ -1,0 +1,337 @@
+"""multiprocessing's Queue over a queue in shared memory: no feeder thread, no pipe, and a kill loses no message.
+
+put() has sent when it returns. A consumer that is killed with a message it had taken (see Queue.take()) has not
+acknowledged it: somebody else gets it.
+"""
+
+import ctypes
+import errno
+import io
+import pickle
+import queue
+import secrets
+
+import numpy as np
+
+from . import _asyncio, _dtype, _library
+from ._library import check, library
+from ._object import Object
+from ._waiting import NOT_YET, in_slices
+from .array import Array, create
+
+Empty, Full = queue.Empty, queue.Full
+_PLAIN = frozenset((bytes, str, int, float, bool, type(None)))  # nothing in them can be handed over
+_KEPT_NS = 0  # the library's own ten minutes
+_LONG = "shm_array.item."  # names of the arrays in which long items travel
+
+
+class ShutDown(getattr(queue, "ShutDown", Exception)):
+    """The queue is finished: nothing can be put, or there is nothing left to get. From Python 3.13 on a queue.ShutDown."""
+
+
+class Queue(Object):
+    """multiprocessing.Queue: what any process puts, one of them gets, in order.
+
+    maxsize     how many items there may be; 0: 4096. Memory for all of them is reserved
+    item_bytes  bytes of one item in its place. A longer one goes through shared memory of its own, which takes longer
+    dtype       None: anything that can be pickled; else each item is one or more elements of it, and get() returns a
+                one-dimensional ndarray of them
+    priorities  how many there are, at most 8: put(x, priority=1) goes before all of priority 0
+    spsc        one producer and one consumer at a time, which is faster
+    name, exist_ok, lifetime   as of Lock
+
+    Shared arrays among the items are handed over by their handle. close() and join_thread() are there for programs that
+    call them; there is nothing to wait for.
+    """
+
+    _kind = "queue"
+    _Handle = _library.QueueHandle
+
+    def __init__(
+        self,
+        maxsize=0,
+        *,
+        item_bytes=1024,
+        dtype=None,
+        priorities=1,
+        spsc=False,
+        name=None,
+        exist_ok=False,
+        lifetime="until-unlinked",
+    ):
+        text = None if dtype is None else _dtype.to_text(np.dtype(dtype))[0].encode()
+        flags = _library.QUEUE_SPSC if spsc else 0
+        size = maxsize if maxsize > 0 else 4096
+        self._create(name, lifetime, exist_ok, size, item_bytes, text, priorities, flags)
+
+    def _begin(self, handle):
+        super()._begin(handle)
+        got = self.stat()
+        self.maxsize, self.item_bytes = got.capacity, got.message_bytes
+        text = library.shm_queue_dtype(handle).decode()
+        self.dtype = _dtype.from_text(text, "") if text else None
+        self._rooms = []  # memory to receive into, for as many threads as receive at once
+
+    # --- sending
+
+    def put(self, obj, block=True, timeout=None, *, priority=0):
+        """Send an item, waiting at most `timeout` seconds for room. Raises queue.Full, ShutDown."""
+        if self.dtype is not None:
+            elements = np.ascontiguousarray(obj, self.dtype)
+            return self._send(elements.__array_interface__["data"][0], elements.nbytes, block, timeout, priority)
+        data = _dumps(obj)
+        if len(data) > self.item_bytes:
+            return self._send_long(data, block, timeout, priority)
+        return self._send(data, len(data), block, timeout, priority)
+
+    def put_nowait(self, obj):
+        """put(obj, False)."""
+        return self.put(obj, False)
+
+    def send_bytes(self, data, block=True, timeout=None, *, priority=0):
+        """Send bytes as they are, at most `item_bytes` of them, for recv_bytes(); raises as put() does."""
+        data = bytes(data)
+        self._send(data, len(data), block, timeout, priority)
+
+    def _send(self, data, length, block, timeout, priority):
+        code = library.shm_queue_send(self._handle, data, length, priority, 0)
+        if code == errno.EAGAIN and block:
+            code = in_slices(
+                lambda time: library.shm_queue_send(self._handle, data, length, priority, time), _patience(timeout)
+            )
+        if code != 0:
+            self._refuse(code, Full)
+
+    def _send_long(self, data, block, timeout, priority):
+        """As an array of bytes, which the queue keeps until it is received."""
+        name = _LONG + secrets.token_hex(12)
+        array = create(name, len(data), "u1", lifetime="last-close")
+        try:
+            array[:] = np.frombuffer(data, "u1")
+            handle = array.base.base.handle
+
+            def attempt(time):
+                return library.shm_queue_send_array(self._handle, handle, _KEPT_NS, priority, time)
+
+            code = in_slices(attempt, _patience(timeout) if block else 0)
+            if code != 0:
+                self._refuse(code, Full)
+        except BaseException:
+            array.unlink()
+            raise
+
+    def _refuse(self, code, not_yet):
+        if code in NOT_YET:
+            raise not_yet
+        if code in (errno.EPIPE, errno.ENODATA):
+            raise ShutDown(f"the queue {self.name!r} is finished")
+        self._check(code)
+
+    # --- receiving
+
+    def get(self, block=True, timeout=None):
+        """Receive an item, waiting at most `timeout` seconds for one. Raises queue.Empty, ShutDown."""
+        return self._get(block, timeout, None)
+
+    def _get(self, block, timeout, make):
+        code, item = self._receive(0, make)
+        if code == errno.EAGAIN and block:
+
+            def attempt(time):
+                nonlocal item
+                code, item = self._receive(time, make)
+                return code
+
+            code = in_slices(attempt, _patience(timeout))
+        if code != 0:
+            self._refuse(code, Empty)
+        return item
+
+    def get_nowait(self):
+        """get(False)."""
+        return self.get(False)
+
+    def recv_bytes(self, block=True, timeout=None):
+        """Receive the bytes that send_bytes() sent; raises as get() does."""
+        return self._get(block, timeout, bytes)
+
+    def _receive(self, nanoseconds, make=None):
+        """The library's answer, and the item."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = _Room(self.item_bytes)
+        code = library.shm_queue_receive(self._handle, room.place, self.item_bytes, nanoseconds, room.length_place)
+        if code == 0:
+            data = room.bytes[: room.length.value]
+            item = self._item(data) if make is None else make(data)
+            self._rooms.append(room)
+            return 0, item
+        self._rooms.append(room)
+        if code == errno.EBADMSG and make is None:
+            return self._receive_long()
+        return code, None
+
+    def _receive_long(self):
+        handle = _library.Handle()
+        code = library.shm_queue_receive_array(self._handle, _library.READ, 0, ctypes.byref(handle))
+        if code == errno.EBADMSG:  # another consumer was faster, and the next one is short
+            return self._receive(0)
+        if code != 0:
+            return code, None
+        array = Array._over(handle)
+        if not array.name.startswith(_LONG):  # somebody sent an array, and it is the item
+            return 0, array
+        return 0, self._item(memoryview(np.asarray(array)))
+
+    def _item(self, data):
+        if self.dtype is None:
+            return pickle.loads(data)
+        return np.frombuffer(bytes(data), self.dtype)
+
+    def take(self, block=True, timeout=None):
+        """Receive an item to acknowledge when its work is done: `with queue.take() as taken: use(taken.item)`.
+
+        If the block raises, somebody else gets it, before all others; if this process is killed, as soon as that is
+        noticed, by who waits at the latest. Takes and raises what get() does.
+        """
+        message = _library.Message(size=ctypes.sizeof(_library.Message))
+
+        def attempt(time):
+            return library.shm_queue_take(self._handle, time, ctypes.byref(message))
+
+        code = in_slices(attempt, _patience(timeout) if block else 0)
+        if code != 0:
+            self._refuse(code, Empty)
+        return Taken(self, message)
+
+    async def get_async(self):
+        """Receive an item, while the event loop goes on. Raises ShutDown."""
+
+        def attempt():
+            code, item = self._receive(0)
+            if code in NOT_YET:
+                return None
+            if code != 0:
+                self._refuse(code, Empty)
+            return (item,)
+
+        return (await _asyncio.until(attempt, _asyncio.Source(self, "items", self._notify_descriptor, True)))[0]
+
+    def _notify_descriptor(self):
+        number = ctypes.c_int()
+        self._check(library.shm_queue_notify_fd(self._handle, ctypes.byref(number)))
+        return number.value
+
+    def __iter__(self):
+        """All items, until the queue is finished."""
+        while True:
+            try:
+                yield self.get()
+            except ShutDown:
+                return
+
+    # --- how things stand
+
+    def qsize(self):
+        """How many items wait at this moment."""
+        count = ctypes.c_uint64()
+        self._check(library.shm_queue_count(self._handle, ctypes.byref(count)))
+        return count.value
+
+    def empty(self):
+        """Whether none waits at this moment."""
+        return self.qsize() == 0
+
+    def full(self):
+        """Whether there is no room at this moment."""
+        got = self.stat()
+        return got.count + got.out >= got.capacity
+
+    def shutdown(self):
+        """Say that nothing more will be put: put() raises ShutDown everywhere, get() when all has been received."""
+        self._check(library.shm_queue_finish(self._handle))
+
+    def join_thread(self):
+        """Nothing: no thread sends, and what was put is there."""
+
+    cancel_join_thread = join_thread
+
+
+class _Room:
+    """Memory to receive one item into, with all that a call needs made beforehand."""
+
+    __slots__ = ("bytes", "length", "length_place", "memory", "place")
+
+    def __init__(self, size):
+        self.memory = ctypes.create_string_buffer(size)
+        self.bytes = memoryview(self.memory).cast("B")
+        self.place = ctypes.addressof(self.memory)
+        self.length = ctypes.c_size_t()
+        self.length_place = ctypes.byref(self.length)
+
+
+class Taken:
+    """An item that was taken and is not acknowledged yet: until release(), or the end of its `with` block.
+
+    again  True if another consumer had it before, and gave it back or was killed
+    """
+
+    def __init__(self, queue, message):
+        self._queue, self._message = queue, message
+        self._handle = queue._handle
+        self.again = bool(message.flags & _library.QUEUE_AGAIN)
+
+    @property
+    def bytes(self):
+        """Its bytes where they lie, read-only; valid until it is released."""
+        message = self._open()
+        return memoryview((ctypes.c_char * message.len).from_address(message.data)).cast("B").toreadonly()
+
+    @property
+    def item(self):
+        """What was put; of a queue with a dtype a copy of the elements."""
+        if self._open().flags & _library.QUEUE_ARRAY:
+            raise ValueError(
+                "the item is longer than item_bytes: get() receives it, or make the queue with more of them"
+            )
+        return self._queue._item(self.bytes)
+
+    def release(self):
+        """Acknowledge it: nobody gets it again."""
+        self._end(library.shm_queue_release)
+
+    def give_back(self):
+        """Let somebody else have it, before all others."""
+        self._end(library.shm_queue_give_back)
+
+    def _open(self):
+        if self._message is None:
+            raise ValueError("the item has been released, or given back")
+        return self._message
+
+    def _end(self, function):
+        message, self._message = self._open(), None
+        check(function(self._handle, ctypes.byref(message)), self._queue.name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *exception):
+        if self._message is not None:
+            self.release() if kind is None else self.give_back()
+
+
+def _patience(timeout):
+    return None if timeout is None else max(0, timeout)
+
+
+def _dumps(obj):
+    """A pickle in which what can be handed over by handle is."""
+    if type(obj) in _PLAIN:
+        return pickle.dumps(obj, 5)
+    from multiprocessing.reduction import ForkingPickler
+
+    buffer = io.BytesIO()
+    ForkingPickler(buffer, 5).dump(obj)
+    return buffer.getvalue()

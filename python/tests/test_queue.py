@@ -1,0 +1,289 @@
+"""Queues, pipes and parallel_for: multiprocessing's answers, arrays that go by handle, and no message lost by a kill."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import queue
+import secrets
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import shm_array
+
+METHODS = multiprocessing.get_all_start_methods()
+
+
+def start(method, function, *arguments):
+    process = multiprocessing.get_context(method).Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+def ended(process, code=0):
+    process.join(60)
+    assert process.exitcode == code
+
+
+def echo(inbox, outbox):
+    for item in inbox:
+        outbox.put(item)
+
+
+def put_many(outbox, first, count):
+    for number in range(first, first + count):
+        outbox.put(number, timeout=60)
+
+
+def double(inbox, done):
+    array = inbox.get(timeout=60)
+    array *= 2
+    done.put(type(array).__name__)
+
+
+def take_and_die(inbox):
+    inbox.take(timeout=60)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def answer(connection):
+    with connection:
+        while True:
+            try:
+                connection.send(connection.recv())
+            except EOFError:
+                return
+
+
+def send_and_die(connection):
+    connection.send("last words")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def add_start(block, start):
+    block += start
+    return start, block.shape
+
+
+def fail(block, start):
+    raise ArithmeticError(start)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_items_come_in_order(method):
+    inbox, outbox = shm_array.Queue(), shm_array.Queue(8)
+    process = start(method, echo, inbox, outbox)
+    items = [1, "two", None, {"three": [4.0]}, b"x" * 10_000, np.arange(3000), (), *range(50)]
+    for item in items:
+        inbox.put(item)
+    got = [outbox.get(timeout=60) for _ in items]
+    np.testing.assert_array_equal(got.pop(5), items.pop(5))
+    assert got == items
+    inbox.shutdown()
+    ended(process)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_several_producers(method):
+    inbox = shm_array.Queue(16)
+    processes = [start(method, put_many, inbox, 1000 * index, 100) for index in range(2)]
+    got = [inbox.get(timeout=60) for _ in range(200)]
+    for process in processes:
+        ended(process)
+    assert sorted(got) == [*range(100), *range(1000, 1100)]
+    assert [number for number in got if number < 1000] == list(range(100))
+    assert inbox.empty()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_arrays_go_by_handle(method, name):
+    array = shm_array.create(name, (3, 1000), fill=1)
+    inbox, done = shm_array.Queue(), shm_array.Queue()
+    process = start(method, double, inbox, done)
+    inbox.put(array[1])
+    assert done.get(timeout=60) == "Array"
+    ended(process)
+    assert array.sum(1).tolist() == [1000, 2000, 1000]
+
+
+def test_full_and_empty_as_in_the_standard_library():
+    q = shm_array.Queue(2)
+    for attempt in (q.get_nowait, lambda: q.get(timeout=0.02), lambda: q.get(True, -1), lambda: q.take(False)):
+        with pytest.raises(queue.Empty):
+            attempt()
+    q.put(1)
+    assert (q.qsize(), q.empty(), q.full(), q.maxsize) == (1, False, False, 2)
+    q.put_nowait(2)
+    assert q.full()
+    for attempt in (lambda: q.put_nowait(3), lambda: q.put(3, timeout=0.02), lambda: q.put(b"x" * 5000, False)):
+        with pytest.raises(queue.Full):
+            attempt()
+    assert [q.get(), q.get_nowait()] == [1, 2]
+    q.join_thread()
+    q.close()
+    with pytest.raises(ValueError, match="closed"):
+        q.put(1)
+
+
+def test_long_items_leave_nothing(monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda count: f"pytest-{os.getpid()}")
+    place = Path(f"/dev/shm/shm_array.item.pytest-{os.getpid()}")
+    q = shm_array.Queue(1)
+    q.put(b"x" * 100_000)
+    assert place.exists()
+    with pytest.raises(queue.Full):
+        with monkeypatch.context() as context:
+            context.setattr(secrets, "token_hex", lambda count: f"pytest-{os.getpid()}-2")
+            q.put(b"y" * 100_000, False)
+    assert not place.with_name(place.name + "-2").exists()
+    assert q.get() == b"x" * 100_000
+    assert not place.exists()
+
+
+def test_a_finished_queue():
+    q = shm_array.Queue()
+    q.put(1)
+    q.shutdown()
+    with pytest.raises(shm_array.ShutDown):
+        q.put(2)
+    assert q.get() == 1
+    with pytest.raises(shm_array.ShutDown):
+        q.get(timeout=60)
+    assert issubclass(shm_array.ShutDown, getattr(queue, "ShutDown", Exception))
+
+
+def test_a_queue_of_records():
+    point = np.dtype([("x", "f8"), ("n", "i4")])
+    q = shm_array.Queue(4, dtype=point)
+    q.put((1.5, 2))
+    q.put(np.array([(2.5, 3), (3.5, 4)], point))
+    got = q.get()
+    assert got.dtype == point and got.tolist() == [(1.5, 2)]
+    with q.take() as taken:
+        assert taken.item["n"].tolist() == [3, 4] and len(taken.bytes) == 24
+
+
+def test_priorities_and_bytes():
+    q = shm_array.Queue(priorities=2, spsc=False)
+    q.send_bytes(b"later")
+    q.send_bytes(bytearray(b"sooner"), priority=1)
+    assert [q.recv_bytes(), q.recv_bytes(timeout=1)] == [b"sooner", b"later"]
+    with pytest.raises(OSError):
+        q.send_bytes(b"x" * 2000)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_killed_consumer_had_taken_comes_again(method):
+    q = shm_array.Queue()
+    q.put("work")
+    ended(start(method, take_and_die, q), -signal.SIGKILL)
+    with q.take(timeout=60) as taken:
+        assert (taken.item, taken.again) == ("work", True)
+    q.put("more work")
+    with pytest.raises(KeyError), q.take() as taken:
+        raise KeyError
+    with q.take() as taken:
+        assert (taken.item, taken.again) == ("more work", True)
+        taken.release()
+        with pytest.raises(ValueError, match="released"):
+            taken.item
+    assert q.empty()
+
+
+def test_queues_by_name_and_by_reference(name):
+    first = shm_array.Queue(5, name=name, item_bytes=100)
+    second, third = shm_array.Queue.open(name), pickle.loads(pickle.dumps(shm_array.by_reference(first)))
+    first.put("a")
+    second.put("b")
+    assert [third.get(), third.get()] == ["a", "b"]
+    assert (third.maxsize, third.item_bytes, third.name) == (5, 100, name)
+    first.unlink()
+    with pytest.raises(FileNotFoundError):
+        shm_array.Queue.open(name)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("duplex", [True, False])
+def test_pipes(method, duplex):
+    one, other = shm_array.Pipe(duplex)
+    assert (one.readable, one.writable, other.readable, other.writable) == (True, duplex, duplex, True)
+    if duplex:
+        process = start(method, answer, other)
+        for message in [1, "two", b"x" * 200_000, list(range(1000))]:
+            one.send(message)
+            assert one.recv() == message
+        other.close()
+        one._writer.close()
+        ended(process)
+    else:
+        ended(start(method, send_and_die, other), -signal.SIGKILL)
+        other.close()
+        assert one.poll(60)
+        assert one.recv() == "last words"
+    assert one.poll(60)
+    with pytest.raises(EOFError):
+        one.recv_bytes()
+
+
+def test_messages_of_bytes():
+    one, other = shm_array.Pipe()
+    for message in [b"", b"x", bytes(60_000)]:
+        one.send_bytes(message)
+        assert other.recv_bytes() == message
+    one.send_bytes(np.arange(4, dtype="u1"), 1, 2)
+    assert other.recv_bytes(2) == b"\1\2"
+    one.send_bytes(b"abc")
+    with pytest.raises(OSError, match="longer than maxlength"):
+        other.recv_bytes(2)
+    with pytest.raises(ValueError):
+        one.send_bytes(b"abc", 4)
+    other.close()
+    assert other.closed
+    with pytest.raises(BrokenPipeError):
+        for _ in range(100):
+            one.send_bytes(bytes(1000))
+    with pytest.raises(OSError, match="closed"):
+        other.recv()
+
+
+def test_a_pipe_can_be_polled():
+    one, other = shm_array.Pipe()
+    assert other.poll() is False and other.poll(0.01) is False
+    wait = multiprocessing.connection.wait
+    assert wait([other], 0.01) == []
+    threading.Timer(0.05, one.send, ["a"]).start()
+    assert wait([other], 60) == [other]
+    one.send("b")
+    assert other.recv() == "a"
+    assert wait([other], 60) == [other]
+    assert other.recv() == "b"
+    assert wait([other], 0.01) == []
+    one.close()
+    assert wait([other], 60) == [other]
+    with pytest.raises(EOFError):
+        other.recv()
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_parallel_for(name, axis):
+    array = shm_array.create(name, (10, 7), "i8")
+    seen = []
+    results = shm_array.parallel_for(array, add_start, axis, workers=2, progress=lambda *done: seen.append(done))
+    length = array.shape[axis]
+    starts = [start for start, _ in results]
+    assert starts == sorted(starts) and sum(shape[axis] for _, shape in results) == length
+    assert seen[-1] == (length, length)
+    lanes = np.asarray(array) if axis == 0 else array.T
+    expected = [max(start for start in starts if start <= row) for row in range(length)]
+    assert all((row == value).all() for row, value in zip(lanes, expected))
+
+
+def test_parallel_for_raises_what_a_call_raises(name):
+    array = shm_array.create(name, 10)
+    with pytest.raises(ArithmeticError):
+        shm_array.parallel_for(array, fail, workers=1)
+    assert shm_array.parallel_for(array[:0], fail, workers=1) == []
