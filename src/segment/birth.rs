@@ -108,7 +108,7 @@ fn collapse(fd: impl AsFd, map: &Map) {
 /// Clearing memory takes some 70 to 180 ms for each GiB. Who needs several times that is looking for huge pages among
 /// fragments, and 4 KiB pages come sooner.
 fn patience(bytes: usize) -> Duration {
-    Duration::from_millis(20) + Duration::from_millis(500).mul_f64(bytes as f64 / (1u64 << 30) as f64)
+    Duration::from_millis(20) + Duration::from_millis(300).mul_f64(bytes as f64 / (1u64 << 30) as f64)
 }
 
 /// One page in each extent. Not always the first: interleaved over nodes by the number of their page, the first pages of
