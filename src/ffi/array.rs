@@ -423,7 +423,7 @@ pub unsafe extern "C" fn shm_array_slice(
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     // Most locks are free: that way has nothing to tell, and cannot panic.
-    if let (Some(array), Ok(mode)) = (array, lock_mode(mode))
+    if let (Some(array), Some(mode)) = (array, known_mode(mode))
         && array.lock_at_once(mode)
     {
         return 0;
@@ -434,12 +434,17 @@ pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i
     })
 }
 
-fn lock_mode(mode: u32) -> Result<Mode> {
+fn known_mode(mode: u32) -> Option<Mode> {
     match mode {
-        SHM_ARRAY_EXCLUSIVE => Ok(Mode::Exclusive),
-        SHM_ARRAY_SHARED => Ok(Mode::Shared),
-        _ => Err(Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED"))),
+        SHM_ARRAY_EXCLUSIVE => Some(Mode::Exclusive),
+        SHM_ARRAY_SHARED => Some(Mode::Shared),
+        _ => None,
     }
+}
+
+fn lock_mode(mode: u32) -> Result<Mode> {
+    let refusal = || Error::invalid(format!("mode {mode} is neither SHM_ARRAY_EXCLUSIVE nor SHM_ARRAY_SHARED"));
+    known_mode(mode).ok_or_else(refusal)
 }
 
 fn told(acquired: Acquired) -> Result<()> {

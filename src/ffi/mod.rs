@@ -30,6 +30,8 @@ thread_local! {
 }
 
 /// Run the body of an exported function: its error, or its panic, becomes a code and this thread's last detail.
+/// Never inlined, so that what an exported function does before it, to be quick, needs no large frame.
+#[inline(never)]
 fn guard(body: impl FnOnce() -> Result<()>) -> c_int {
     let result = catch_unwind(AssertUnwindSafe(body));
     match result {
