@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::{Name, Place};
@@ -25,6 +26,8 @@ struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     /// Everything that was ever written, as text.
     written: Arc<Mutex<Vec<u8>>>,
+    /// Ends when the program has, with all that it wrote.
+    reading: JoinHandle<()>,
     _master: Box<dyn MasterPty + Send>,
 }
 
@@ -43,14 +46,14 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, COLUMNS, 0)));
         let written = Arc::new(Mutex::new(Vec::new()));
         let (seen, kept) = (screen.clone(), written.clone());
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             let mut bytes = [0u8; 4096];
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
                 seen.lock().unwrap().process(&bytes[..count]);
                 kept.lock().unwrap().extend(&bytes[..count]);
             }
         });
-        Terminal { child, keyboard, screen, written, _master: pair.master }
+        Terminal { child, keyboard, screen, written, reading, _master: pair.master }
     }
 
     fn text(&self) -> String {
@@ -84,7 +87,8 @@ impl Terminal {
     fn ends_with(&mut self, code: u32) {
         let begun = Instant::now();
         while begun.elapsed() < WATCHDOG {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            // Its last words may still be on their way.
+            if let Some(status) = self.child.try_wait().unwrap().filter(|_| self.reading.is_finished()) {
                 assert_eq!(status.exit_code(), code, "{}", self.text());
                 return;
             }
