@@ -1,5 +1,4 @@
-/* address_space_limit.c - without room for a mapping every call says so in words, once there is room all is well.
- * [no valgrind: it needs the room itself] */
+/* address_space_limit.c - without room for a mapping calls fail in words. [no valgrind: it needs the room itself] */
 #include "given.h"
 #include <sys/resource.h>
 

@@ -1,4 +1,4 @@
-/* every_call.c - where memory, disk or a limit is short, every call answers in words: no signal; nothing is left. */
+/* every_call.c - where memory, disk or a limit is short, calls answer in words. [no valgrind: it needs them itself] */
 #include "given.h"
 #include <sys/resource.h>
 

@@ -1,4 +1,4 @@
-/* notify_thousand.c - a thousand descriptors in one process: many of one event, and of many events. */
+/* notify_thousand.c - a thousand descriptors in one process. [no valgrind: it has a descriptor limit of its own] */
 #include "objects.h"
 #include <sys/resource.h>
 
