@@ -17,7 +17,7 @@ use super::Segment;
 use super::attachment::Identity;
 use super::control::Control;
 use super::examine::{Contents, Description, examine};
-use super::format::{Slot, lock_bit, lock_byte, origin};
+use super::format::{Slot, kind, lock_bit, lock_byte, origin};
 use super::remove::remove_unused;
 
 /// One segment in a listing.
@@ -59,6 +59,13 @@ pub struct Entry {
     pub inconsistent: bool,
     /// Elements along each axis.
     pub shape: Vec<u64>,
+}
+
+impl Entry {
+    /// What it is, in a word: "array", "queue", ...
+    pub fn kind_name(&self) -> &'static str {
+        kind::noun(self.kind).and_then(|noun| noun.rsplit(' ').next()).unwrap_or("unknown")
+    }
 }
 
 /// All segments with a plain name that this user may read.

@@ -38,6 +38,16 @@ fn list_tells_who_uses_and_who_locks() {
 }
 
 #[test]
+fn what_is_no_array_is_listed_as_what_it_is() {
+    let name = Name::new("event");
+    let _event = shm_array::Event::create(Some(&name.0), &["START"], &Default::default()).unwrap();
+    let all = run(["list", "--json"]).json();
+    let entry = all.as_array().unwrap().iter().find(|entry| entry["name"] == name.0.as_str()).cloned().unwrap();
+    assert_eq!(entry["kind"], "event");
+    run(["info", &name.0]).failed(1, "is an event, not an array");
+}
+
+#[test]
 fn looking_at_what_a_crash_left_leaves_it_there() {
     let name = Name::new("left");
     // As a crash does: the array is never closed, only its mapping goes.

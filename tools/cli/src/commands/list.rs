@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shm_array::Entry;
 
-use super::{dtype_text, id_text, kind_text, shape_text};
+use super::{dtype_text, id_text, shape_text};
 use crate::arguments::List;
 use crate::failure::Result;
 use crate::output::Output;
@@ -37,7 +37,7 @@ pub fn run(list: &List, out: &mut Output) -> Result<()> {
         .map(|entry| {
             vec![
                 entry.name.clone(),
-                kind_text(entry).into(),
+                entry.kind_name().into(),
                 dtype_text(&entry.dtype, &entry.tag, 24),
                 shape_text(&entry.shape) + if entry.fortran { " F" } else { "" },
                 units::bytes(entry.file_bytes),
@@ -80,7 +80,7 @@ pub fn state(entry: &Entry) -> String {
 fn object(entry: &Entry, pids: &[u32]) -> Value {
     json!({
         "name": entry.name,
-        "kind": kind_text(entry),
+        "kind": entry.kind_name(),
         "dtype": entry.dtype,
         "dtype_tag": entry.tag,
         "shape": entry.shape,

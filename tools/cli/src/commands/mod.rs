@@ -47,11 +47,6 @@ fn dtype_text(dtype: &str, tag: &str, longest: usize) -> String {
     }
 }
 
-/// What a segment is. The library lists arrays only, as yet.
-fn kind_text(_: &shm_array::Entry) -> &'static str {
-    "array"
-}
-
 fn id_text(id: &[u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(*id))
 }
