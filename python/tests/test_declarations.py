@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from shm_array import _library
+from shm_array._library import library as loaded
 
 HEADER = Path(__file__).resolve().parents[2] / "include" / "shm_array.h"
 STRUCTS = {
@@ -85,7 +86,7 @@ def run_c(tmp_path, statements):
     lines += ["#define const", "#include <shm_array.h>", "int main(void)", "{", *statements, "    return 0;", "}"]
     source.write_text("\n".join(lines) + "\n")
     compiler = shutil.which("cc") or pytest.fail("these tests need a C compiler: none is installed as `cc`")
-    library = Path(_library.library._name)
+    library = Path(loaded._name)
     subprocess.run(
         [compiler, "-std=c11", "-Wall", "-Werror", f"-I{HEADER.parent}", source, library, "-o", program], check=True
     )

@@ -49,10 +49,14 @@ fn what_is_no_array_is_listed_as_what_it_is() {
 
 #[test]
 fn looking_at_what_a_crash_left_leaves_it_there() {
+    if let Ok(name) = std::env::var("DIES_WITH") {
+        die_with(&name);
+    }
     let name = Name::new("left");
-    // As a crash does: the array is never closed, only its mapping goes.
+    // As a crash does: the array is never closed, only its mapping goes. This very test plays the one who crashes.
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "a_user_who_dies", "--ignored"]).env("DIES_WITH", &name.0).stdout(Stdio::null());
+    let this = "looking_at_what_a_crash_left_leaves_it_there";
+    child.args(["--exact", this]).env("DIES_WITH", &name.0).stdout(Stdio::null());
     assert_eq!(child.status().unwrap().signal(), Some(9));
     for looking in [&["info"][..], &["head"], &["head", "--json"]] {
         run(looking.iter().copied().chain([name.0.as_str()])).good();
@@ -63,13 +67,11 @@ fn looking_at_what_a_crash_left_leaves_it_there() {
     assert!(removed["removed"].as_u64().unwrap() >= 1 && !name.path().exists());
 }
 
-#[test]
-#[ignore = "a helper of the test above"]
-fn a_user_who_dies() {
-    let Ok(name) = std::env::var("DIES_WITH") else { return };
+fn die_with(name: &str) -> ! {
     let options = Options { last_close: true, ..Options::default() };
-    let _array = Array::create(Some(&name), "<f8", &[3], &options).unwrap();
+    let _array = Array::create(Some(name), "<f8", &[3], &options).unwrap();
     let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
+    panic!("kill -9 did not kill");
 }
 
 #[test]
