@@ -1,13 +1,13 @@
-"""What semaphores, events, barriers, queues and pipes have in common: a handle, a name, and being handed over."""
+"""What all objects that are no arrays have in common: a handle, a name, and being handed over."""
 
 import ctypes
 import errno
 import os
 
 from . import _library
-from ._arguments import as_name, one_of
+from ._arguments import as_name, one_of, whole
 from ._errors import ArrivalError
-from ._handover import NotArrived, boot_id, elsewhere, mount_namespace, teach
+from ._handover import LEASE_SECONDS, NotArrived, boot_id, elsewhere, mount_namespace, teach
 from ._library import check, library
 from ._opened import Descriptor
 
@@ -44,10 +44,14 @@ class Object:
         self._set_state(state)
         return self
 
-    def _create(self, name, lifetime, exist_ok, *parameters):
+    def _create(self, name, lifetime, exist_ok, *parameters, permissions=None, slots=None, wakes_readers=False):
         options = _library.ObjectOptions(
             size=ctypes.sizeof(_library.ObjectOptions),
-            flags=one_of("lifetime", lifetime, _LIFETIME_FLAGS) | (_library.OBJECT_OR_OPEN if exist_ok else 0),
+            flags=one_of("lifetime", lifetime, _LIFETIME_FLAGS)
+            | (_library.OBJECT_OR_OPEN if exist_ok else 0)
+            | (_library.OBJECT_WAKES_READERS if wakes_readers else 0),
+            permissions=whole("permissions", permissions or 0, 32),
+            slots=whole("slots", slots or 0, 32),
         )
         handle = self._Handle()
         function = getattr(library, f"shm_{self._kind}_create")
@@ -127,7 +131,9 @@ def _find(item):
 def _reduce_for_one(item):
     which, address = _find(item)
     if address is not None:
-        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), address, which, item._state())
+        # The sender may end before the receiver has come: a last-close object is kept for so long.
+        leased = _lease(item, LEASE_SECONDS)
+        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), address, which, item._state(), leased)
     from multiprocessing.reduction import DupFd
 
     return _arrive_by_descriptor, (type(item), DupFd(item._descriptor()), item._state())
@@ -137,13 +143,19 @@ def _reduce_for_many(item, lease):
     which, address = _find(item)
     if address is None:
         raise ValueError(f"a {type(item).__name__} without a name cannot travel by reference: give it one")
-    return _arrive, (type(item), boot_id(), mount_namespace(), address, which, item._state())
+    _lease(item, lease)
+    return _arrive, (type(item), boot_id(), mount_namespace(), address, which, item._state(), False)
+
+
+def _lease(item, seconds):
+    """Whether it is kept for the receiver; where this process may not write, it is not."""
+    return library.shm_object_lease(item._descriptor(), int(seconds * 1e9)) == 0
 
 
 # --- arriving
 
 
-def _arrive(cls, boot, mounts, name, which, state):
+def _arrive(cls, boot, mounts, name, which, state, leased):
     if boot != boot_id():
         raise ArrivalError(errno.ESTALE, "it was sent on another machine, or before a reboot", name)
     handle = cls._Handle()
@@ -154,6 +166,8 @@ def _arrive(cls, boot, mounts, name, which, state):
     item = cls._over(handle, state)
     if _find(item)[0] != which:
         raise ArrivalError(errno.ESTALE, "the name is another one's by now" + elsewhere(mounts), name)
+    if leased:
+        library.shm_object_arrived(item._descriptor())
     return item
 
 

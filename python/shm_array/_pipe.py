@@ -8,6 +8,7 @@ import pickle
 import struct
 
 from . import _asyncio, _library
+from ._arguments import as_name, one_of
 from ._handover import teach
 from ._library import check, library
 from ._object import Object
@@ -15,6 +16,7 @@ from ._queue import _dumps
 from ._waiting import NOT_YET, in_slices
 
 _LENGTH = struct.Struct("!Q")
+_ENDS = {"r": _library.PIPE_READER, "w": _library.PIPE_WRITER}
 
 
 class End(Object):
@@ -27,12 +29,25 @@ class End(Object):
     @classmethod
     def pair(cls, capacity):
         """Both ends of a new pipe: for reading, for writing."""
-        reader = cls.__new__(cls)
-        reader._ends = _library.PIPE_READER
-        reader._create(None, "until-unlinked", False, capacity, reader._ends)
+        reader = cls.new(None, _library.PIPE_READER, capacity, False, "until-unlinked")
         handle = cls._Handle()
         check(library.shm_pipe_open_fd(reader._descriptor(), _library.PIPE_WRITER, ctypes.byref(handle)))
         return reader, cls._over(handle, _library.PIPE_WRITER)
+
+    @classmethod
+    def new(cls, name, ends, capacity, exist_ok, lifetime):
+        """One end, or both, of a new pipe; with `exist_ok` of one that is there."""
+        self = cls.__new__(cls)
+        self._ends = ends
+        self._create(name, lifetime, exist_ok, capacity, ends)
+        return self
+
+    @classmethod
+    def existing(cls, name, ends):
+        """One end, or both, of the pipe of that name."""
+        handle = cls._Handle()
+        check(library.shm_pipe_open(as_name(name), ends, ctypes.byref(handle)), name)
+        return cls._over(handle, ends)
 
     def _state(self):
         return self._ends
@@ -104,6 +119,18 @@ class Connection:
     def __init__(self, reader, writer):
         self._reader, self._writer = reader, writer
         self._pollable = None
+
+    @classmethod
+    def open(cls, name, mode, *, capacity=65536):
+        """One end of a pipe with a name, for processes that do not know each other; who comes first makes it.
+
+        mode      "r" receives, "w" sends
+        capacity  as of Pipe(); both sides say the same
+
+        Fifo.unlink() or shm_array.unlink() removes the name.
+        """
+        end = End.new(name, one_of("mode", mode, _ENDS), capacity, True, "until-unlinked")
+        return cls(end, None) if mode == "r" else cls(None, end)
 
     @property
     def readable(self):

@@ -325,8 +325,9 @@ impl Many {
         self.free.counts().0
     }
 
-    /// Blocks that no ring lists: reserved, or taken and not released; about.
-    pub fn out(&self) -> u64 {
-        (self.blocks.count() as u64).saturating_sub(self.count()).saturating_sub(self.free_blocks())
+    /// Blocks that no ring lists: reserved, or taken and not released; about. `count` was read before: a message that is
+    /// given back in between is still out, so that no message is in neither figure.
+    pub fn out(&self, count: u64) -> u64 {
+        (self.blocks.count() as u64).saturating_sub(count).saturating_sub(self.free_blocks())
     }
 }

@@ -498,7 +498,7 @@ impl Queue {
         match &self.engine {
             Engine::Many(many) => QueueStat {
                 count,
-                out: many.out(),
+                out: many.out(count),
                 sent: many.sent(),
                 closed: state.closed.load(Relaxed) != 0,
                 single: false,
