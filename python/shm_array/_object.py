@@ -60,8 +60,8 @@ class Object:
 
     def _begin(self, handle):
         """Take a handle, and find out what there is to know."""
+        self._own_descriptor = None  # goes before the handle: with it the segment would not look unused
         self._handle = handle
-        self._own_descriptor = None
         self.name = os.fsdecode(getattr(library, f"shm_{self._kind}_name")(handle))
 
     def _state(self):
@@ -83,7 +83,8 @@ class Object:
 
     def close(self):
         """Use it no more. What was taken through it is given back when no thread is inside a call any longer."""
-        self._handle = self._own_descriptor = None
+        self._own_descriptor = None
+        self._handle = None
 
     def _check(self, code):
         if code != 0:
@@ -91,12 +92,15 @@ class Object:
                 raise ValueError(f"the {self._kind} {self.name!r} is closed")
             raise _library.error(code, self.name)
 
+    def _fresh_descriptor(self):
+        number = ctypes.c_int()
+        self._check(getattr(library, f"shm_{self._kind}_fd")(self._handle, ctypes.byref(number)))
+        return Descriptor(number.value)
+
     def _descriptor(self):
-        """What other processes open it by, where it has no name."""
+        """What other processes open it by, where it has no name: multiprocessing wants it to stay open."""
         if self._own_descriptor is None:
-            number = ctypes.c_int()
-            self._check(getattr(library, f"shm_{self._kind}_fd")(self._handle, ctypes.byref(number)))
-            self._own_descriptor = Descriptor(number.value)
+            self._own_descriptor = self._fresh_descriptor()
         return self._own_descriptor.number
 
     def __reduce_ex__(self, protocol):
@@ -114,7 +118,8 @@ class Object:
 
 def _find(item):
     """Device and inode, and by which name other processes open it: None where it has none, or has it no more."""
-    mine = os.fstat(item._descriptor())
+    descriptor = item._fresh_descriptor()
+    mine = os.fstat(descriptor.number)
     places = [item.name[7:]] if item.name.startswith("file://") else [f"/dev/shm/{item.name}"]
     if places[0][:9] == "/dev/shm/" and os.environ.get("SHM_ARRAY_DIR"):
         places.append(os.path.join(os.environ["SHM_ARRAY_DIR"], item.name))
@@ -149,7 +154,8 @@ def _reduce_for_many(item, lease):
 
 def _lease(item, seconds):
     """Whether it is kept for the receiver; where this process may not write, it is not."""
-    return library.shm_object_lease(item._descriptor(), int(seconds * 1e9)) == 0
+    descriptor = item._fresh_descriptor()
+    return library.shm_object_lease(descriptor.number, int(seconds * 1e9)) == 0
 
 
 # --- arriving
@@ -167,7 +173,8 @@ def _arrive(cls, boot, mounts, name, which, state, leased):
     if _find(item)[0] != which:
         raise ArrivalError(errno.ESTALE, "the name is another one's by now" + elsewhere(mounts), name)
     if leased:
-        library.shm_object_arrived(item._descriptor())
+        descriptor = item._fresh_descriptor()
+        library.shm_object_arrived(descriptor.number)
     return item
 
 

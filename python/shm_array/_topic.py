@@ -133,9 +133,8 @@ class Topic(Object):
 
         Raises OSError with EUSERS if there are as many subscribers as the topic has slots.
         """
-        handle = _library.TopicHandle()
-        code = library.shm_topic_open_fd(self._descriptor(), _library.OBJECT_WRITE, ctypes.byref(handle))
-        self._check(code)
+        handle, descriptor = _library.TopicHandle(), self._fresh_descriptor()
+        check(library.shm_topic_open_fd(descriptor.number, _library.OBJECT_WRITE, ctypes.byref(handle)), self.name)
         code = in_slices(lambda time: library.shm_topic_subscribe(handle, time), None)
         check(code, self.name)
         return Subscription(self, handle)
