@@ -116,9 +116,9 @@ def examine(shared, children, killed):
     assert (shared.array == shared.array[0]).all(), "half an addition is seen"
     for name, sum_of_all in (("the array", int(shared.array[0])), ("the count", counted)):
         assert children - killed <= sum_of_all <= children, f"{name} has {sum_of_all}"
-    end = time.monotonic() + 60
-    while shared.permits.get_value() != PERMITS:
-        assert time.monotonic() < end, f"{shared.permits.get_value()} permits of {PERMITS} are back"
+    for back in range(PERMITS):  # whoever asks for one finds those of the dead
+        assert shared.permits.acquire(timeout=60), f"{back} permits of {PERMITS} are back"
+    shared.permits.release(PERMITS)
     return twice
 
 
