@@ -51,6 +51,9 @@ class Fifo(io.RawIOBase):
         self._end = end
         self.name, self.mode = end.name, "r" if end._ends == _library.PIPE_READER else "w"
 
+    def _pipe_ends(self):
+        return [self._end]
+
     def readable(self):
         """Whether it is for reading."""
         return self.mode == "r"

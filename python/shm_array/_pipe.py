@@ -7,11 +7,11 @@ import os
 import pickle
 import struct
 
-from . import _asyncio, _library
+from . import _asyncio, _library, _on_the_way
 from ._arguments import as_name, one_of
 from ._handover import teach
 from ._library import check, library
-from ._object import Object
+from ._object import Object, _reduce_for_many, _reduce_for_one
 from ._queue import _dumps
 from ._waiting import NOT_YET, in_slices
 
@@ -48,6 +48,30 @@ class End(Object):
         handle = cls._Handle()
         check(library.shm_pipe_open(as_name(name), ends, ctypes.byref(handle)), name)
         return cls._over(handle, ends)
+
+    def _begin(self, handle):
+        super()._begin(handle)
+        _on_the_way.begin(self)
+
+    def _pipe_ends(self):
+        return [self]
+
+    def _take_part(self):
+        """Count as a reader or writer: a forked child does from its first call on."""
+        with contextlib.suppress(OSError):  # it will be told when it reads or writes
+            if self._ends == _library.PIPE_READER:
+                self.ready(0)
+            else:
+                self.write(b"")
+
+    def close(self):
+        """Close it; where it is on its way to another process, as soon as it has arrived there."""
+        self._own_descriptor = None
+        _on_the_way.close(self)
+
+    def __del__(self):
+        if getattr(self, "_handle", None) is not None:
+            self.close()
 
     def _state(self):
         return self._ends
@@ -110,6 +134,22 @@ class End(Object):
         return number.value
 
 
+def _reduce_end(end):
+    return _arrived, (_on_the_way.sent(end), *_reduce_for_one(end))
+
+
+def _arrived(token, arrive, ticket):
+    end = arrive(*ticket)
+    try:
+        os.close(token.detach())
+    except Exception:  # its sender has ended, and waits for nothing any more
+        pass
+    return end
+
+
+teach(End, _reduce_end, _reduce_for_many)
+
+
 class Connection:
     """One end of what Pipe() makes, with the methods of multiprocessing.connection.Connection.
 
@@ -119,6 +159,9 @@ class Connection:
     def __init__(self, reader, writer):
         self._reader, self._writer = reader, writer
         self._pollable = None
+
+    def _pipe_ends(self):
+        return [end for end in (self._reader, self._writer) if end is not None]
 
     @classmethod
     def open(cls, name, mode, *, capacity=65536):

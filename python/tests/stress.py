@@ -62,7 +62,7 @@ def make(prefix, children):
         shm_array.create(None, 1, int),  # travels as a descriptor
         shm_array.BoundedSemaphore(PERMITS, name=f"{prefix}-permits", **forever),
         shm_array.JoinableQueue(children + 1, item_bytes=128, name=f"{prefix}-tasks", **forever),
-        shm_array.Queue(children + 1, item_bytes=128),
+        shm_array.Queue(2 * children, item_bytes=128),  # some results come twice
     )
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import io
+import multiprocessing
 import os
 import signal
 import threading
+import time
 
 import pytest
 from children import METHODS, ended, start
 
 import shm_array
+from shm_array import _on_the_way
 
 WRITE = """
 import sys, shm_array
@@ -123,3 +126,73 @@ def test_awaited():
         assert await asyncio.wait_for(reader.read_async(), 60) == b""
 
     asyncio.run(main())
+
+
+def wait_and_write(fifo, moment):
+    moment.wait()
+    fifo.write(b"late")
+
+
+def wait_and_read(fifo, moment, answers):
+    moment.wait()
+    answers.put(bytes(fifo.readall()))
+
+
+def die_at_once(fifo):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_closed_here_while_it_is_on_its_way(method):
+    """The way of pipes: start a process with one end, and close that end here."""
+    moment = shm_array.Event()
+    reader, writer = shm_array.Fifo.pair()
+    process = start(method, wait_and_write, writer, moment)
+    writer.close()
+    threading.Timer(0.3, moment.set).start()
+    assert reader.readall() == b"late"
+    ended(process)
+
+    moment, answers = shm_array.Event(), shm_array.Queue()
+    reader, writer = shm_array.Fifo.pair()
+    process = start(method, wait_and_read, reader, moment, answers)
+    reader.close()
+    writer.write(b"to nobody yet")
+    writer.close()
+    moment.set()
+    assert answers.get(timeout=60) == b"to nobody yet"
+    ended(process)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_receiver_that_dies_on_the_way_is_the_end(method):
+    reader, writer = shm_array.Fifo.pair()
+    process = start(method, die_at_once, writer)
+    writer.close()
+    assert reader.readall() == b""
+    ended(process, -signal.SIGKILL)
+    one, other = shm_array.Pipe()
+    queue = multiprocessing.get_context(method).SimpleQueue()
+    queue.put(other)
+    other.close()
+    received = queue.get()
+    one.send("word")
+    assert received.recv() == "word"
+    received.close()
+    with pytest.raises(EOFError):
+        one.recv()
+    deadline = time.monotonic() + 60
+    while _on_the_way._noted:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_many_forks_leave_no_descriptors():
+    reader, writer = shm_array.Fifo.pair()
+    counts = []
+    for _ in range(10):
+        ended(start("fork", os.getpid))
+        counts.append(len(os.listdir("/proc/self/fd")))
+    assert max(counts) <= counts[0] + 1
+    writer.close()
+    assert reader.readall() == b""
