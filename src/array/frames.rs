@@ -17,11 +17,11 @@ use crate::segment::directory::Watch;
 use crate::segment::format::{Layout, MAX_NDIM};
 use crate::segment::object::{self, ObjectOptions};
 use crate::sync::buffers::{Buffers, Place, Usage};
+use crate::sync::hold::Hold;
+use crate::sync::lock::Mode;
 use crate::sync::patience::Patience;
-use crate::sync::rwlock::Mode;
 
 use super::dtype::Dtype;
-use super::hold::Hold;
 
 /// One handle on frames.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use crate::segment::directory::Watch;
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::origin;
 use crate::sync::generation::Published;
-use crate::sync::range_table::{Rows, Table};
-use crate::sync::rwlock::{INCONSISTENT, Mode};
+use crate::sync::lock::range_table::{Rows, Table};
+use crate::sync::lock::{INCONSISTENT, Mode};
 
 use super::Array;
 use super::placement::Placement;
@@ -84,7 +84,7 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         let Some(slot) = control.slot(index).filter(|slot| slot.pid.load(Relaxed) != 0) else { continue };
         let identity = Identity::of_slot(index, slot.incarnation.load(Relaxed));
         if let Some(pid) = alive(identity) {
-            shared |= slot.shared.load(Relaxed) as u32 != 0 || slot.ranged.load(Relaxed) as u32 != 0;
+            shared |= slot.shared.iter().chain([&slot.ranged]).any(|holds| holds.load(Relaxed) as u32 != 0);
             if slot.pid_namespace.load(Relaxed) == process::pid_namespace() {
                 lockers.push(pid);
             }
