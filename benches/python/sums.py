@@ -22,7 +22,6 @@ import sys
 import tempfile
 import time
 from multiprocessing import shared_memory
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np

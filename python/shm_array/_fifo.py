@@ -22,8 +22,8 @@ class Fifo(io.RawIOBase):
 
     Neither end waits for the other to be opened. What is written before the first reader comes waits in the pipe. When
     the last process with a writing end is gone, also by a kill, reads return what is left, and then nothing; when the
-    last with a reading end is, writes raise BrokenPipeError. Up to 4,096 bytes are written at once; of longer data those
-    of other writers may come in between.
+    last with a reading end is, writes raise BrokenPipeError. Up to 4,096 bytes are written at once; into longer
+    data those of other writers may come.
     """
 
     def __init__(self, name=None, mode="r", *, capacity=65536, exist_ok=False, lifetime="until-unlinked"):

@@ -1,11 +1,11 @@
 """Whole arrays of one shape, published one after the other; whoever looks gets the latest, complete and in place.
 
-    frames = shm_array.Frames((1080, 1920, 3), "u1", name="camera")   # one process
-    with frames.write() as frame:
-        camera.read_into(frame)
+frames = shm_array.Frames((1080, 1920, 3), "u1", name="camera")   # one process
+with frames.write() as frame:
+    camera.read_into(frame)
 
-    for frame in shm_array.Frames.open("camera"):                     # any number of others
-        show(frame.array)
+for frame in shm_array.Frames.open("camera"):                     # any number of others
+    show(frame.array)
 """
 
 import ctypes
@@ -61,7 +61,9 @@ class Frames(Object):
         shape = as_shape(shape) + model.shape[1:]
         text, tag = _dtype.to_text(model.dtype)
         if tag:
-            raise DtypeError(f"frames cannot have elements of dtype {tag}: make them of 'u{model.itemsize}', and view them")
+            raise DtypeError(
+                f"frames cannot have elements of dtype {tag}: make them of 'u{model.itemsize}', and view them"
+            )
         self._mode = "r+"
         lengths = (ctypes.c_uint64 * len(shape))(*shape)
         buffers = whole("buffers", buffers, 32)

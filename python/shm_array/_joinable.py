@@ -99,7 +99,7 @@ class JoinableQueue(Queue):
         return 0, item
 
     def get_many(self, most, block=True, timeout=None):
-        """Receive an item, waiting for it as get() does, and those that are there behind it: each wants a task_done()."""
+        """Receive an item, waiting for it as get() does, and those behind it: each wants a task_done()."""
         items = [self.get(block, timeout)]
         while len(items) < most:
             code, item = self._receive(0)
@@ -139,10 +139,10 @@ class JoinableQueue(Queue):
 
     def put_many(self, items, block=True, timeout=None, *, priority=0):
         """Send several items, one after the other, as put() does: how many."""
-        count = 0
-        for count, item in enumerate(items, 1):
+        items = list(items)
+        for item in items:
             self.put(item, block, timeout, priority=priority)
-        return count
+        return len(items)
 
 
 class _Long:

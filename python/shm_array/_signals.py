@@ -1,10 +1,10 @@
 """Up to 64 named bits: a control channel between processes.
 
-    control = shm_array.Signals(["start", "stop", "reload"], name="control")     # the controller
-    control.set("start")
+control = shm_array.Signals(["start", "stop", "reload"], name="control")     # the controller
+control.set("start")
 
-    control = shm_array.Signals.open("control")                                  # its workers
-    while "stop" not in control.wait("stop", "reload", consume=True): ...
+control = shm_array.Signals.open("control")                                  # its workers
+while "stop" not in control.wait("stop", "reload", consume=True): ...
 """
 
 import ctypes
@@ -31,9 +31,7 @@ class Signals(Object):
     _kind = "event"
     _Handle = _library.EventHandle
 
-    def __init__(
-        self, names=(), *, name=None, exist_ok=False, lifetime="until-unlinked", permissions=None, slots=None
-    ):
+    def __init__(self, names=(), *, name=None, exist_ok=False, lifetime="until-unlinked", permissions=None, slots=None):
         encoded = [each.encode() for each in names]
         texts = (ctypes.c_char_p * len(encoded))(*encoded) if encoded else None
         self._create(name, lifetime, exist_ok, texts, len(encoded), permissions=permissions, slots=slots)

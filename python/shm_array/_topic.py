@@ -1,16 +1,15 @@
 """One to many: what is published, every subscriber gets.
 
-    topic = shm_array.Topic(name="prices")              # one process
-    topic.publish({"gold": 2410.5})
+topic = shm_array.Topic(name="prices")              # one process
+topic.publish({"gold": 2410.5})
 
-    for item in shm_array.Topic.open("prices").subscribe():    # any number of others
-        print(item)
+for item in shm_array.Topic.open("prices").subscribe():    # any number of others
+    print(item)
 """
 
 import ctypes
 import errno
 import pickle
-import queue
 
 import numpy as np
 
@@ -108,8 +107,8 @@ class Topic(Object):
             raise ShutDown(f"the topic {self.name!r} is finished")
         if code == errno.EMSGSIZE:
             raise ValueError(
-                f"the item has {len(data)} bytes, and the topic was made with item_bytes={self.item_bytes}: make it with "
-                "more, or publish a shared array, which goes by its handle"
+                f"the item has {len(data)} bytes, and the topic was made with item_bytes={self.item_bytes}: make it "
+                "with more, or publish a shared array, which goes by its handle"
             )
         self._check(code)
         return True

@@ -150,8 +150,8 @@ def create(
     populate, mlock  as of open()
     wakes_readers    wake those at once who opened it with mode "r" and wait for a write, which costs each writer
                      0.25 us; else they look every 20 ms
-    numa         on machines with several memory nodes: "bind": memory from `numa_nodes` only; "interleave": in turn from
-                 each of them; "local": from the node of the processor that touches it first
+    numa         on machines with several memory nodes: "bind": memory from `numa_nodes` only; "interleave": in turn
+                 from each of them; "local": from the node of the processor that touches it first
     numa_nodes   their numbers, below 64
     exist_ok     open the array that is there already, if it has the same dtype, shape and order
 
@@ -366,8 +366,8 @@ class Array(np.ndarray):
     def advise(self, advice):
         """Tell the kernel how this process will use these elements, for arrays that are larger than memory.
 
-        advice  "sequential", "random", "will-need", "done-with" (they may leave memory: a pass through a large file says
-                so of each part behind it) or "normal"
+        advice  "sequential", "random", "will-need", "done-with" (they may leave memory: a pass through a large file
+                says so of each part behind it) or "normal"
 
         Of a view, such as `array[:1000]`, it concerns what lies between its first and last byte.
         """

@@ -16,6 +16,7 @@ from children import METHODS, ended, start
 
 import shm_array
 
+
 def echo(inbox, outbox):
     for item in inbox:
         outbox.put(item)
