@@ -1462,6 +1462,21 @@ int shm_frames_copy_latest(const shm_frames_t *frames,
                            int64_t timeout_ns,
                            struct shm_frame_t *out);
 
+// A descriptor that becomes readable when a frame newer than number `newer_than` is published, and at each one after it:
+// for epoll, asyncio, libuv. See shm_array_notify_fd().
+//
+// Read it (8 bytes) first, then acquire or copy with a timeout of 0.
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child asks for descriptors of its own.
+// Since 0.1.
+int shm_frames_notify_fd(const shm_frames_t *frames,
+                         uint64_t newer_than,
+                         int *out_fd);
+
 // What frames look like, and how things stand: for whoever opens them, for people and monitors.
 //
 // Returns:
@@ -1695,6 +1710,29 @@ int shm_array_sync(const shm_array_t *array,
                    uint32_t mode,
                    uint64_t offset,
                    uint64_t bytes);
+
+// Keep an object although nobody may have it open: for one receiver who is still on the way to it.
+//
+// What shm_array_lease() is for arrays. `fd` is the object's, from shm_semaphore_fd(), shm_queue_fd() and the like. For at
+// most `duration_ns` nanoseconds neither the last user's close nor shm_array_collect() removes an object that was created
+// with SHM_OBJECT_LAST_CLOSE. Each call counts for one receiver.
+//
+// Returns:
+//   0       the lease is written into the object, and survives this process.
+//   EBADF   `fd` is no open descriptor. EINVAL: `duration_ns` is not in 1 .. 24 hours, or `fd` is no regular file's.
+//   EACCES  this process may not write the file (EROFS: nobody may).
+//   SHM_ARRAY_ERR_FORMAT, _CORRUPT  `fd` is something else's.
+//
+// Since 0.1.
+int shm_object_lease(int fd,
+                     int64_t duration_ns);
+
+// Say that a receiver whom shm_object_lease() was called for has opened the object: from now on he keeps it himself.
+//
+// Where no lease is out, nothing happens.
+//
+// Returns: as shm_object_lease(). Since 0.1.
+int shm_object_arrived(int fd);
 
 // Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
 //
@@ -2239,6 +2277,20 @@ int shm_queue_finish(const shm_queue_t *queue);
 int shm_queue_notify_fd(const shm_queue_t *queue,
                         int *out_fd);
 
+// A descriptor that becomes readable when there is room for a message, or the queue is finished: for who would have to
+// wait in shm_queue_send() or shm_queue_reserve().
+//
+// Read it (8 bytes) first, then send with a timeout of 0 until there is no room: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_queue_notify_room_fd(const shm_queue_t *queue,
+                             int *out_fd);
+
 // How many messages wait, about: others are sending and receiving.
 //
 // Returns:
@@ -2607,6 +2659,33 @@ int shm_topic_receive(const shm_topic_t *topic,
                       int64_t timeout_ns,
                       size_t *out_len,
                       uint64_t *out_lost);
+
+// A descriptor that becomes readable when there is a message for this handle's subscriber, or the topic is finished: for
+// epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then receive with a timeout of 0 until there is nothing. See shm_array_notify_fd().
+//
+// Returns:
+//   EPERM   this handle does not subscribe.
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child has no subscription of its parent's, and asks for descriptors of its own.
+// Since 0.1.
+int shm_topic_notify_fd(const shm_topic_t *topic,
+                        int *out_fd);
+
+// A descriptor that becomes readable when shm_topic_publish() need not wait for a subscriber, or the topic is finished.
+//
+// Read it (8 bytes) first, then publish with a timeout of 0 until there is no room: another may have been faster.
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_topic_notify_room_fd(const shm_topic_t *topic,
+                             int *out_fd);
 
 // Say that no message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
 //

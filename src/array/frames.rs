@@ -260,6 +260,12 @@ impl Frames {
         })
     }
 
+    /// A descriptor that becomes readable when the latest frame is another than number `newer_than`, and at each one after
+    /// that.
+    pub fn notify_fd(&self, newer_than: u64) -> Result<OwnedFd> {
+        self.buffers.notify_fd(newer_than)
+    }
+
     /// As `open` takes it; empty for anonymous memory.
     pub fn name(&self) -> &CStr {
         self.buffers.object().name()

@@ -646,6 +646,27 @@ pub unsafe extern "C" fn shm_queue_notify_fd(queue: Option<&Queue>, out_fd: *mut
     guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(queue)?.notify_fd())) })
 }
 
+/// A descriptor that becomes readable when there is room for a message, or the queue is finished: for who would have to
+/// wait in shm_queue_send() or shm_queue_reserve().
+///
+/// Read it (8 bytes) first, then send with a timeout of 0 until there is no room: another may have been faster. See
+/// shm_array_notify_fd().
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `queue` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_queue_notify_room_fd(queue: Option<&Queue>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(queue)?.notify_room_fd())) })
+}
+
 /// How many messages wait, about: others are sending and receiving.
 ///
 /// Returns:

@@ -314,9 +314,20 @@ impl Many {
         self.sent() + self.returned.counts().0
     }
 
-    /// Blocks that no ring lists: reserved, or taken and not released; about.
-    pub fn out(&self) -> u64 {
+    /// Blocks that can be reserved, about.
+    pub fn free_blocks(&self) -> u64 {
         let (pushed, popped) = self.free.counts();
-        (self.blocks.count() as u64).saturating_sub(self.count()).saturating_sub(pushed - popped)
+        pushed - popped
+    }
+
+    /// Blocks that became free since the beginning.
+    pub fn freed(&self) -> u64 {
+        self.free.counts().0
+    }
+
+    /// Blocks that no ring lists: reserved, or taken and not released; about. `count` was read before: a message that is
+    /// given back in between is still out, so that no message is in neither figure.
+    pub fn out(&self, count: u64) -> u64 {
+        (self.blocks.count() as u64).saturating_sub(count).saturating_sub(self.free_blocks())
     }
 }

@@ -27,7 +27,7 @@ use crate::segment::format::kind;
 use crate::segment::object::{Object, ObjectOptions, State};
 use crate::sync::notifier::Watches;
 
-use arrivals::Arrivals;
+use arrivals::{Arrivals, Departures};
 use many::{Many, Taken};
 use single::{Seat, Single};
 
@@ -436,6 +436,12 @@ impl Queue {
         self.watches.add(Arc::new(Arrivals { object: self.object.clone(), engine }), None)
     }
 
+    /// A descriptor that becomes readable when there is room for a message, or will never be any.
+    pub fn notify_room_fd(&self) -> Result<OwnedFd> {
+        let engine = engine(&self.object)?;
+        self.watches.add(Arc::new(Departures { object: self.object.clone(), engine }), None)
+    }
+
     /// No message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
     pub fn finish(&self) -> Result<()> {
         self.object.require_writable()?;
@@ -492,7 +498,7 @@ impl Queue {
         match &self.engine {
             Engine::Many(many) => QueueStat {
                 count,
-                out: many.out(),
+                out: many.out(count),
                 sent: many.sent(),
                 closed: state.closed.load(Relaxed) != 0,
                 single: false,
