@@ -13,6 +13,7 @@ pub mod directory;
 pub mod elements;
 pub mod examine;
 pub mod format;
+mod huge;
 pub mod lease;
 pub mod literal;
 pub mod npy;
