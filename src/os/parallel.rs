@@ -25,7 +25,8 @@ pub fn for_slices(len: usize, slice: usize, work: impl Fn(Range<usize>) -> Contr
             }
         }
     };
-    let helpers = threads_for(len, slice) - 1;
+    // One asks for the number of processors only where there is work for more than one.
+    let helpers = if slices < 2 { 0 } else { processors().min(MOST).min(slices) - 1 };
     thread::scope(|scope| {
         if helpers > 0 {
             without_signals(|| {
@@ -40,13 +41,8 @@ pub fn for_slices(len: usize, slice: usize, work: impl Fn(Range<usize>) -> Contr
     });
 }
 
-/// How many threads [`for_slices`] works with, if it can make them.
-pub fn threads_for(len: usize, slice: usize) -> usize {
-    // One asks for the number of processors only where there is work for more than one.
-    match len.div_ceil(slice) {
-        0 | 1 => 1,
-        slices => thread::available_parallelism().map_or(1, usize::from).min(MOST).min(slices),
-    }
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Threads made meanwhile take no signals: a program's handlers run on its own threads.

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use crate::error::Errno;
 use crate::os::file;
 use crate::os::map::{Advice, Map, huge_page_size};
-use crate::os::parallel::{for_slices, threads_for};
+use crate::os::parallel::for_slices;
 use crate::os::process::page_size;
 use crate::os::time::{self, Duration, Instant};
 
@@ -41,9 +41,8 @@ pub fn collapse(fd: impl AsFd, map: &Map) {
     let whole = map.len() / extent * extent;
     let (first, rest) = (whole.min(slice), whole.saturating_sub(slice));
     let attempt = Attempt { fd: fd.as_fd(), map, accounts: Accounts::open(whole) };
-    if (0..first).step_by(extent).all(|start| attempt.pays(start..start + extent, 1)) {
-        let threads = threads_for(rest, slice);
-        for_slices(rest, slice, |part| match attempt.pays(first + part.start..first + part.end, threads) {
+    if (0..first).step_by(extent).all(|start| attempt.pays(start..start + extent)) {
+        for_slices(rest, slice, |part| match attempt.pays(first + part.start..first + part.end) {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         });
@@ -57,11 +56,11 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Make huge pages of these extents; whether to go on, as one of so many threads.
-    fn pays(&self, part: Range<usize>, threads: usize) -> bool {
+    /// Make huge pages of these extents; whether to go on.
+    fn pays(&self, part: Range<usize>) -> bool {
         let (begun, len) = (time::thread_cpu(), part.len());
         let done = seed(self.fd, part.clone()).and_then(|()| self.map.advise(part, Advice::Collapse));
-        let spent = time::thread_cpu().saturating_sub(begun) / threads as u32;
+        let spent = time::thread_cpu().saturating_sub(begun);
         match done {
             // Some extents may be in the way of other work (EAGAIN, EBUSY); the next slice has others.
             Ok(()) | Err(Errno::EAGAIN | Errno::EBUSY) => self.accounts.pays(len, spent),
@@ -72,7 +71,7 @@ impl Attempt<'_> {
 
 /// What huge pages have cost, and what as many small ones would have cost.
 ///
-/// Costs are processor time: where other programs keep the processors busy, small pages come later, too. What is waited
+/// Costs are processor time, of all threads: where other programs keep the processors busy, small pages come later, too. What is waited
 /// for besides, such as the kernel's threads on all processors, is limited by the wall clock, to [`LATER`] times as much.
 struct Accounts {
     spent_ns: AtomicU64,
