@@ -6,6 +6,7 @@
 //! [`super::huge`]; fallocate of all remains the proof: it finds nothing to do where the memory is there already, or gets
 //! the remaining pages, or fails with nothing lost.
 
+use std::ops::Range;
 use std::os::fd::AsFd;
 
 use crate::error::{Context, Errno, Error, Result};
@@ -95,24 +96,26 @@ impl Readiness {
     pub fn bring_about(self, map: &Map, len: usize, protection: Protection) -> Result<()> {
         if self.populate {
             let advice = if protection == Protection::Write { Advice::PopulateWrite } else { Advice::PopulateRead };
-            match map.advise(0..len, advice) {
-                // Before Linux 5.14 pages are mapped when they are touched.
-                Ok(()) | Err(Errno::EINVAL) => {}
-                // What a touch would have been a SIGBUS for.
-                Err(Errno::EFAULT) => {
-                    return Err(Error::os(
-                        Errno::ENOSPC,
-                        "the file has pages that are not there yet, and no room is left for them: free some, or open \
-                         without SHM_ARRAY_POPULATE",
-                    ));
-                }
-                Err(errno) => return Err(errno).context(|| "cannot map the elements in advance".into()),
-            }
+            populate(map, 0..len, advice, "open without SHM_ARRAY_POPULATE")?;
         }
         if self.lock {
             map.lock().map_err(super::refusal::cannot_lock_memory)?;
         }
         Ok(())
+    }
+}
+
+/// Map pages now. Where some are not there yet, and no room is left for them, that is an error, and not the SIGBUS that a
+/// touch would be.
+pub fn populate(map: &Map, bytes: Range<usize>, advice: Advice, remedy: &str) -> Result<()> {
+    match map.advise(bytes, advice) {
+        // Before Linux 5.14 pages are mapped when they are touched.
+        Ok(()) | Err(Errno::EINVAL) => Ok(()),
+        Err(Errno::EFAULT) => Err(Error::os(
+            Errno::ENOSPC,
+            format!("the file has pages that are not there yet, and no room is left for them: free some, or {remedy}"),
+        )),
+        Err(errno) => Err(errno).context(|| "cannot map the elements in advance".into()),
     }
 }
 

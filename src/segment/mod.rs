@@ -141,6 +141,12 @@ impl Segment {
         file::allocate(fd, bytes.start, len).map_err(|errno| refusal::no_room(&self.place, fd, len, errno))
     }
 
+    /// As [`Segment::reserve`], through the mapping: for who has no descriptor, or a private mapping.
+    pub fn populate(&self, bytes: Range<u64>) -> Result<()> {
+        let range = bytes.start as usize..bytes.end as usize;
+        birth::populate(&self.map, range, Advice::PopulateWrite, "create without SHM_ARRAY_LAZY")
+    }
+
     /// Tell the kernel how this process will use a part of the file.
     pub fn advise(&self, bytes: Range<u64>, advice: Advice) -> Result<()> {
         let range = bytes.start as usize..bytes.end as usize;
