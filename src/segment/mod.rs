@@ -13,6 +13,7 @@ pub mod directory;
 pub mod elements;
 pub mod examine;
 pub mod format;
+pub mod holders;
 mod huge;
 pub mod lease;
 pub mod literal;
