@@ -12,6 +12,7 @@ pub mod object;
 pub mod pipe;
 pub mod publish;
 pub mod queue;
+pub mod queue_messages;
 pub mod records;
 pub mod report;
 pub mod semaphore;
