@@ -138,7 +138,8 @@ impl Pipe {
         if buffer.is_empty() {
             return Ok(0);
         }
-        self.wait_to_read(timeout, |attachment| self.try_read(buffer, attachment))
+        let len = buffer.len();
+        self.wait_to_read(len, timeout, |attachment| self.try_read(buffer, attachment))
     }
 
     fn try_read(&self, buffer: &mut [u8], attachment: &Attachment) -> Result<Look> {
@@ -164,16 +165,19 @@ impl Pipe {
         Ok(Look::Found(count))
     }
 
-    /// Wait for bytes, or for the end of the file: 0.
+    /// Wait for bytes, or for the end of the file: 0. `len` is about how many at a time.
     pub(super) fn wait_to_read(
         &self,
+        len: usize,
         timeout: Timeout,
         mut attempt: impl FnMut(&Attachment) -> Result<Look>,
     ) -> Result<usize> {
         let attachment = self.join()?;
         let state = self.object.state();
         let is_over = Cell::new(false);
-        let count = state.readers.wait(
+        let count = state.readers.wait_at(
+            &self.pace,
+            || state.reading.position.load(Relaxed) / len as u64,
             timeout,
             || match attempt(attachment)? {
                 Look::Found(count) => Ok(Some(count)),

@@ -44,7 +44,7 @@ impl Pipe {
         self.require_no(&self.peeked, "peeked at")?;
         let state = self.object.state();
         let mut found: *const u8 = ptr::null();
-        let count = self.wait_to_read(timeout, |attachment| {
+        let count = self.wait_to_read(self.capacity as usize, timeout, |attachment| {
             let Some(guard) = turn::take(&state.reading.mutex, attachment)? else { return Ok(Look::Taken) };
             let read = state.reading.position.load(Relaxed);
             let (place, to_end) = self.place(read);

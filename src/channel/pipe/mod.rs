@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::post::Post;
+use super::post::{Pace, Post};
 use super::presence::{End, Presence, Sums};
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::process;
@@ -129,6 +129,7 @@ pub struct Pipe {
     joined: AtomicU64,
     peeked: Kept,
     reserved: Kept,
+    pace: Pace,
 }
 
 // SAFETY: the pointer leads into the object's mapping; what lies there is touched under the protocol's mutexes only.
@@ -193,6 +194,7 @@ impl Pipe {
             joined: AtomicU64::new(0),
             peeked: Kept::default(),
             reserved: Kept::default(),
+            pace: Pace::default(),
         };
         if ends != Ends::default() {
             pipe.join()?;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::many::{Many, Taken};
+use super::single::Single;
 use super::{Engine, Message, Queue, Sort, refusals};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
@@ -59,8 +60,17 @@ impl Queue {
     #[inline]
     pub(super) fn wait_to_take(&self, timeout: Timeout) -> Result<Place> {
         self.object.require_writable()?;
-        let place = self.ends().receivers.wait(timeout, || self.try_take(), || self.look_round())?;
+        let (attempt, look_round) = (|| self.try_take(), || self.look_round());
+        let place = self.ends().receivers.wait_at(&self.pace, || self.received(), timeout, attempt, look_round)?;
         place.ok_or_else(|| refusals::expired(timeout, "the queue is empty".into()))
+    }
+
+    /// Messages taken since the beginning, about.
+    fn received(&self) -> u64 {
+        match &self.engine {
+            Engine::Many(many) => many.received(),
+            Engine::Single(_) => Single::counts(&self.object.state().seats).1,
+        }
     }
 
     #[inline]

@@ -111,7 +111,11 @@ impl Many {
         if state.closed.load(SeqCst) != 0 {
             return Err(refusals::closed());
         }
-        let Some((block, holder)) = self.free.pop(&self.blocks, |seen| seen.next(me, 0))? else { return Ok(None) };
+        let Some((block, holder)) =
+            self.free.pop(&self.blocks, |seen| seen.next(me, 0), |block| self.blocks.soon_filled(block))?
+        else {
+            return Ok(None);
+        };
         let taken = Taken { block, version: holder.version() };
         // SYNC: SeqCst against `is_settled`: either we see that the queue is closed, or it sees that we have a block.
         if state.closed.load(SeqCst) != 0 {
@@ -151,7 +155,9 @@ impl Many {
     #[inline]
     pub fn try_take(&self, me: Identity) -> Result<Option<Taken>> {
         for ring in std::iter::once(&self.returned).chain(&self.ready) {
-            if let Some((block, holder)) = ring.pop(&self.blocks, |seen| seen.next(me, CONSUMER))? {
+            if let Some((block, holder)) =
+                ring.pop(&self.blocks, |seen| seen.next(me, CONSUMER), |block| self.blocks.soon_used(block))?
+            {
                 return Ok(Some(Taken { block, version: holder.version() }));
             }
         }
@@ -306,6 +312,11 @@ impl Many {
     /// Messages committed since the beginning.
     pub fn sent(&self) -> u64 {
         self.ready.iter().map(|ring| ring.counts().0).fold(0, u64::saturating_add)
+    }
+
+    /// Messages taken since the beginning, again and again those that came back.
+    pub fn received(&self) -> u64 {
+        self.ready.iter().chain([&self.returned]).map(|ring| ring.counts().1).fold(0, u64::wrapping_add)
     }
 
     /// Messages listed since the beginning, again and again those that came back.

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::blocks::{self, Blocks};
-use super::post::Post;
+use super::post::{Pace, Post};
 use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
 use crate::segment::Access;
@@ -157,6 +157,7 @@ pub struct Queue {
     engine: Engine,
     typed: Typed,
     priorities: u32,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -209,7 +210,14 @@ impl Queue {
         let is_typed = object.state().flags.load(Relaxed) & TYPED != 0;
         let typed = Typed::parse(is_typed.then_some(object.description().dtype.as_str()))?;
         let priorities = object.state().priorities.load(Relaxed).clamp(1, MAX_PRIORITIES);
-        Ok(Queue { watches: Watches::default(), object: Arc::new(object), engine, typed, priorities })
+        Ok(Queue {
+            watches: Watches::default(),
+            object: Arc::new(object),
+            engine,
+            typed,
+            priorities,
+            pace: Pace::default(),
+        })
     }
 
     fn require_same(&self, form: &Form, typed: &Typed) -> Result<()> {

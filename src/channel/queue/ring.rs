@@ -198,7 +198,12 @@ impl Ring {
 
     /// Take the first block that is listed, in the name of `taker`; says which, and its new holder word.
     #[inline]
-    pub fn pop(&self, blocks: &Blocks, taker: impl Fn(Holder) -> Holder) -> Result<Option<(usize, Holder)>> {
+    pub fn pop(
+        &self,
+        blocks: &Blocks,
+        taker: impl Fn(Holder) -> Holder,
+        soon: impl Fn(usize),
+    ) -> Result<Option<(usize, Holder)>> {
         let head = &self.ends().head;
         let mut turns = Turns::default();
         loop {
@@ -220,6 +225,9 @@ impl Ring {
                             if !holder.exchange(blocks, block, taken) {
                                 continue;
                             }
+                            if let Some(next) = self.next(position) {
+                                soon(next);
+                            }
                             self.tidy(slot, entry, position);
                             return Ok(Some((block, taken)));
                         }
@@ -229,6 +237,14 @@ impl Ring {
                 _ => drop(head.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed)),
             }
         }
+    }
+
+    /// The block that is listed behind `position`, if one is: whoever pops is likely to want it soon.
+    #[inline]
+    pub fn next(&self, position: u64) -> Option<usize> {
+        let next = position.wrapping_add(1);
+        let entry = Entry(self.slot(next).load(Relaxed));
+        if entry.ahead_of(next >> self.shift) == 0 { entry.block() } else { None }
     }
 
     #[inline]

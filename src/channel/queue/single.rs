@@ -163,6 +163,7 @@ impl Single {
                 return Ok(None);
             }
         }
+        self.blocks.soon_filled(self.block(number.wrapping_add(1)));
         Ok(Some(number))
     }
 
@@ -195,6 +196,9 @@ impl Single {
                 self.consumer.leave();
                 return if committed & CLOSED == 0 { Ok(None) } else { Err(refusals::at_end()) };
             }
+        }
+        if number.wrapping_add(1) < self.consumer.seen.load(Relaxed) {
+            self.blocks.soon_used(self.block(number.wrapping_add(1)));
         }
         Ok(Some(number))
     }

@@ -34,7 +34,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::blocks::{self, Blocks};
-use super::post::Post;
+use super::post::{Pace, Post};
 use super::queue::{MAX_CAPACITY, MAX_MESSAGE};
 use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
@@ -133,6 +133,7 @@ pub struct Topic {
     keep: bool,
     /// Index of this handle's entry plus one, above it the epoch of the process that it subscribed in.
     subscribed: AtomicU64,
+    pace: Pace,
 }
 
 // SAFETY: the pointer leads into the object's mapping, to atomics.
@@ -214,7 +215,16 @@ impl Topic {
         // SAFETY: the length was checked just now; the object keeps the mapping for as long as the topic lives.
         let blocks = unsafe { Blocks::new(data, capacity as usize, message_bytes as usize) };
         let (entry_count, subscribed) = (entries, AtomicU64::new(0));
-        Ok(Topic { object, blocks, entries: table.cast(), entry_count, typed, keep: form.keep, subscribed })
+        Ok(Topic {
+            object,
+            blocks,
+            entries: table.cast(),
+            entry_count,
+            typed,
+            keep: form.keep,
+            subscribed,
+            pace: Pace::default(),
+        })
     }
 
     /// Refuse the topic unless its messages are of this dtype; `None`: of any bytes.

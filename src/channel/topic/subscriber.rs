@@ -58,7 +58,8 @@ impl Topic {
             )
         })?;
         let state = self.object.state();
-        let heard = state.subscribers.wait(timeout, || self.try_receive(entry, buffer), || Ok(()))?;
+        let (received, attempt) = (|| entry.position.load(Relaxed), || self.try_receive(entry, buffer));
+        let heard = state.subscribers.wait_at(&self.pace, received, timeout, attempt, || Ok(()))?;
         heard.ok_or_else(|| expired(timeout, "nothing new was published".into()))
     }
 
