@@ -12,19 +12,20 @@ else that has to do with other processes, and leaves the elements in place for w
 
 import ctypes
 import os
+import weakref
 
 import numpy as np
 
 from . import _library
 from ._library import check, library
+from ._quick import QuickOpened
 
 
-class Opened:
+class Opened(QuickOpened):
     """One opening of a segment: the handle, and what close() has to end. It is what numpy's arrays are based on."""
 
     __slots__ = (
-        "__array_interface__", "__weakref__", "_identity", "closed", "descriptor", "handle", "locks", "mode", "name",
-        "spare", "untracked",
+        "__array_interface__", "__weakref__", "_identity", "descriptor", "locks", "mode", "name", "spare", "untracked",
     )  # fmt: skip
 
     def __init__(self, handle, view, untracked):
@@ -34,8 +35,9 @@ class Opened:
         self.mode = "r" if not writable else "r+" if shared else "c"
         self._identity = None
         self.name = os.fsdecode(library.shm_array_name(handle))
-        self.locks = {}  # of each Held its handle, and its rows, as first row and number; None: all
-        self.spare = []  # handles for the next of them
+        # Of each handle that Helds lock with: which rows, as first row and number; None: all, or none at the moment.
+        self.locks = weakref.WeakKeyDictionary()
+        self.spare = []  # those of them that are free
         self.descriptor = None
         self.closed = False
         self.__array_interface__ = {

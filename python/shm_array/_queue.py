@@ -16,6 +16,7 @@ import numpy as np
 from . import _asyncio, _dtype, _library
 from ._library import check, library
 from ._object import Object
+from ._quick import quicken
 from ._waiting import NOT_YET, in_slices
 from .array import Array, create
 
@@ -29,6 +30,7 @@ class ShutDown(getattr(queue, "ShutDown", Exception)):
     """The queue is finished: nothing can be put, or nothing is left to get. From Python 3.13 on a queue.ShutDown."""
 
 
+@quicken
 class Queue(Object):
     """multiprocessing.Queue: what any process puts, one of them gets, in order.
 

@@ -20,6 +20,7 @@ from ._errors import OwnerDied
 from ._library import check, library
 from ._lock import acquire
 from ._opened import Opened, opened_of, still_open
+from ._quick import quicken
 from ._waiting import NOT_YET, checked, in_slices
 
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
@@ -255,6 +256,7 @@ def collect(minimum_age=None):
     return removed.value
 
 
+@quicken
 class Array(np.ndarray):
     """A numpy array whose elements lie in shared memory; made by create(), open() and open_fd().
 
