@@ -35,12 +35,7 @@ class Held(QuickHeld):
         self._array = array
         self._opened = opened = still_open(array)
         self._range = None if rows is None else _range(opened, rows)  # first row, and how many
-        try:
-            handle = opened.spare.pop()
-        except IndexError:
-            handle = opened.duplicate()
-        opened.locks[handle] = self._range
-        self._handle = handle
+        self._handle = opened.lock_handle(self._range)
 
     def resize(self, length):
         """Change the length of the growing axis, within the capacity, and return the array in its new shape.

@@ -19,7 +19,7 @@ from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
 from ._errors import OwnerDied
 from ._library import check, library
 from ._lock import acquire
-from ._opened import Opened, opened_of, still_open
+from ._opened import Opened, opened_by, opened_of, remember, still_open
 from ._quick import quicken
 from ._waiting import NOT_YET, checked, in_slices
 
@@ -187,9 +187,17 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
     adopt      make an ordinary .npy file a shared and lockable array, still a valid .npy (mode "r+" only)
     id         Stat.id of the array that is meant: OSError with ESTALE if the name belongs to another one by now
 
+    What this process has open already, by the same name and in the same mode, shares its mapping.
+
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
     flags = _open_flags(mode, untracked, adopt)
+    plain = id is None and not adopt and mode != "c" and type(name) is str
+    known = opened_by(name, mode, untracked) if plain else None
+    if known is not None:
+        array = Array._over(known.duplicate(), untracked)
+        opened_of(array).take_after(known)
+        return array
     handle = _library.Handle()
     if id is None:
         code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
@@ -199,7 +207,10 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
         segment = (ctypes.c_uint8 * 16)(*id)
         code = library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle))
     check(code, name)
-    return Array._over(handle, untracked)
+    array = Array._over(handle, untracked)
+    if plain:
+        remember(opened_of(array), name, mode, untracked)
+    return array
 
 
 def open_fd(fd, mode="r", *, untracked=False, adopt=False):
