@@ -52,11 +52,6 @@ class Opened(QuickOpened):
         check(library.shm_array_slice(self.handle, 0, None, None, None, ctypes.byref(handle)), self.name)
         return handle
 
-    def take_after(self, known):
-        """Be known as what another Opened of the same mapping is."""
-        self._identity, self._name = known.identity(), known.name
-        remember(self, self.name, self.mode, self.untracked)
-
     def lock_handle(self, rows):
         """A handle to lock these rows with, or all: None. When it is closed, it gives back what it has."""
         if self.locks is None:
@@ -148,7 +143,7 @@ def opened_by(name, mode, untracked):
 
 def remember(opened, name, mode, untracked):
     """For opened_by(); an ordinary .npy file is none of ours, and may become one at any moment."""
-    if "/" not in name and opened.is_segment:
+    if opened.is_segment and "/" not in name:
         _here[name, mode, untracked] = opened
 
 

@@ -195,9 +195,7 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
     plain = id is None and not adopt and mode != "c" and type(name) is str
     known = opened_by(name, mode, untracked) if plain else None
     if known is not None:
-        array = Array._over(known.duplicate(), untracked)
-        opened_of(array).take_after(known)
-        return array
+        return Array._over(known.duplicate(), untracked)
     handle = _library.Handle()
     if id is None:
         code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))

@@ -175,11 +175,15 @@ def test_an_array_that_is_open_is_not_mapped_again(name):
     assert place(second) == place(first) != place(shm_array.open(name))
     with first.lock(), pytest.raises(TimeoutError):
         second.lock(timeout=0)
+    second.close()
+    del second
+    second = shm_array.open(name, "r+")
+    assert place(second) == place(first)
     first.close()
+    del first
     with second.lock():
         second[0] = 5
-    del first
-    assert place(shm_array.open(name, "r+")) == place(second) and a[0] == 5
+    assert a[0] == shm_array.open(name, "r+")[0] == 5
     a.unlink()
     with pytest.raises(FileNotFoundError):
         shm_array.open(name, "r+")
