@@ -2,9 +2,10 @@
  *
  * Everything this package does, it does in Python, over ctypes. This module only goes ahead: quicken(cls) puts C
  * functions in front of some methods. Each tries its call once, without waiting and with the GIL held: a lock that is
- * free, a queue with room, a message that has come. Whatever else there is to do (to wait, to raise, to hear of a death,
- * to convert an argument) the Python method does, from the beginning, as if nothing had been tried. So there is one
- * definition of each method, waits are interrupted by signals as ever, and without this module nothing is missing.
+ * free, a queue with room, a message that has come. If that fails and the caller has patience, it waits for one slice of
+ * time without the GIL. Whatever else there is to do (to wait longer, to raise, to hear of a death, to convert an
+ * argument) the Python method does, from the beginning, as if nothing had been tried. So there is one definition of each
+ * method, waits are interrupted by signals as ever, and without this module nothing is missing.
  *
  * It is linked with nothing: bind() gets the addresses of the functions in the library that ctypes has loaded. It uses
  * Python's limited API of 3.9, so that one compiled module serves all versions from then on.
@@ -34,7 +35,7 @@
     each(shm_array_lock) each(shm_array_unlock) each(shm_array_generation)                                            \
     each(shm_semaphore_wait) each(shm_semaphore_post)                                                                 \
     each(shm_queue_send) each(shm_queue_receive)                                                                      \
-    each(shm_pipe_write) each(shm_pipe_peek) each(shm_pipe_consume)
+    each(shm_pipe_write) each(shm_pipe_read) each(shm_pipe_peek) each(shm_pipe_consume)
 
 static struct {
 #define DECLARED(name) __typeof__(name) *name;
@@ -319,20 +320,51 @@ static bool is_plain(Arguments given, Py_ssize_t least, Py_ssize_t most)
     return true;
 }
 
+/* Whether a call says nothing of how long to wait: then it waits for ever. */
+static bool is_patient(Arguments given, Py_ssize_t without)
+{
+    return given.count == without && given.names == NULL;
+}
+
+/* --- waiting, for so long that signals get their turn soon enough; see _waiting.py */
+
+static const int64_t SLICE = 100000000;
+
+static bool is_not_yet(int code)
+{
+    return code == EAGAIN || code == EBUSY || code == ETIMEDOUT;
+}
+
+/* The code of `call`, which uses `nanoseconds`: made without waiting, and then, if `patient`, for a slice without the
+ * GIL. `object`, what the call works on, lives until it is over. */
+#define ATTEMPT(code, object, patient, call)                                                                          \
+    do {                                                                                                               \
+        int64_t nanoseconds = 0;                                                                                       \
+        code = call;                                                                                                   \
+        if (is_not_yet(code) && (patient)) {                                                                           \
+            PyObject *kept = object;                                                                                   \
+            Py_XINCREF(kept);                                                                                          \
+            nanoseconds = SLICE;                                                                                       \
+            Py_BEGIN_ALLOW_THREADS code = call;                                                                        \
+            Py_END_ALLOW_THREADS Py_XDECREF(kept);                                                                     \
+        }                                                                                                              \
+    } while (0)
+
 /* --- Lock */
 
-static bool takes(void *array, uint32_t mode)
+static bool takes(Handle handle, uint32_t mode, bool patient)
 {
-    int code = library.shm_array_lock(array, mode, 0);
+    int code;
+    ATTEMPT(code, handle.object, patient, library.shm_array_lock(handle.address, mode, nanoseconds));
     if (code == EOWNERDEAD) /* the Python method takes it once more, and is told again */
-        library.shm_array_unlock(array);
+        library.shm_array_unlock(handle.address);
     return code == 0;
 }
 
 static PyObject *lock_acquire(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2) && takes(((Quick *)self)->handle.address, SHM_ARRAY_EXCLUSIVE))
+    if (is_plain(given, 0, 2) && takes(((Quick *)self)->handle, SHM_ARRAY_EXCLUSIVE, is_patient(given, 0)))
         return truth(true);
     return slowly(LOCK_ACQUIRE, self, given);
 }
@@ -340,7 +372,7 @@ static PyObject *lock_acquire(PyObject *self, PyObject *const *values, Py_ssize_
 static PyObject *lock_enter(PyObject *self, PyObject *args)
 {
     (void)args;
-    if (takes(((Quick *)self)->handle.address, SHM_ARRAY_EXCLUSIVE))
+    if (takes(((Quick *)self)->handle, SHM_ARRAY_EXCLUSIVE, true))
         return truth(true);
     return slowly(LOCK_ENTER, self, no_arguments);
 }
@@ -364,12 +396,12 @@ static PyObject *lock_exit(PyObject *self, PyObject *const *values, Py_ssize_t c
 
 /* --- RLock */
 
-static bool rlock_taken(PyObject *object)
+static bool rlock_taken(PyObject *object, bool patient)
 {
     Quick *self = (Quick *)object;
     unsigned long me = PyThread_get_thread_ident();
     if (self->owner != me) {
-        if (!takes(self->handle.address, SHM_ARRAY_EXCLUSIVE))
+        if (!takes(self->handle, SHM_ARRAY_EXCLUSIVE, patient))
             return false;
         self->owner = me;
         self->count = 0;
@@ -381,7 +413,7 @@ static bool rlock_taken(PyObject *object)
 static PyObject *rlock_acquire(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2) && rlock_taken(self))
+    if (is_plain(given, 0, 2) && rlock_taken(self, is_patient(given, 0)))
         return truth(true);
     return slowly(RLOCK_ACQUIRE, self, given);
 }
@@ -389,7 +421,7 @@ static PyObject *rlock_acquire(PyObject *self, PyObject *const *values, Py_ssize
 static PyObject *rlock_enter(PyObject *self, PyObject *args)
 {
     (void)args;
-    return rlock_taken(self) ? truth(true) : slowly(RLOCK_ENTER, self, no_arguments);
+    return rlock_taken(self, true) ? truth(true) : slowly(RLOCK_ENTER, self, no_arguments);
 }
 
 static bool rlock_given_back(PyObject *object)
@@ -417,9 +449,12 @@ static PyObject *rlock_exit(PyObject *self, PyObject *const *values, Py_ssize_t 
 
 /* --- Semaphore, BoundedSemaphore */
 
-static bool permit_taken(PyObject *self)
+static bool permit_taken(PyObject *self, bool patient)
 {
-    return library.shm_semaphore_wait(((Quick *)self)->handle.address, 0) == 0;
+    Handle handle = ((Quick *)self)->handle;
+    int code;
+    ATTEMPT(code, handle.object, patient, library.shm_semaphore_wait(handle.address, nanoseconds));
+    return code == 0;
 }
 
 static bool permit_given(PyObject *self)
@@ -430,7 +465,7 @@ static bool permit_given(PyObject *self)
 static PyObject *semaphore_acquire(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2) && permit_taken(self))
+    if (is_plain(given, 0, 2) && permit_taken(self, is_patient(given, 0)))
         return truth(true);
     return slowly(SEMAPHORE_ACQUIRE, self, given);
 }
@@ -446,7 +481,7 @@ static PyObject *semaphore_release(PyObject *self, PyObject *const *values, Py_s
 static PyObject *semaphore_enter(PyObject *self, PyObject *args)
 {
     (void)args;
-    return permit_taken(self) ? truth(true) : slowly(SEMAPHORE_ENTER, self, no_arguments);
+    return permit_taken(self, true) ? truth(true) : slowly(SEMAPHORE_ENTER, self, no_arguments);
 }
 
 static PyObject *semaphore_exit(PyObject *self, PyObject *const *values, Py_ssize_t count)
@@ -476,11 +511,16 @@ static PyObject *unpickled(PyObject *bytes)
 
 /* --- Queue */
 
-static bool queue_sent(Quick *self, PyObject *bytes)
+static bool queue_sent(Quick *self, PyObject *bytes, bool patient)
 {
     char *data = PyBytes_AsString(bytes);
     Py_ssize_t length = PyBytes_Size(bytes);
-    return length <= self->item_bytes && library.shm_queue_send(self->handle.address, data, length, 0, 0) == 0;
+    Handle handle = self->handle;
+    if (length > self->item_bytes)
+        return false;
+    int code;
+    ATTEMPT(code, handle.object, patient, library.shm_queue_send(handle.address, data, length, 0, nanoseconds));
+    return code == 0;
 }
 
 static PyObject *queue_put(PyObject *object, PyObject *const *values, Py_ssize_t count, PyObject *names)
@@ -489,7 +529,7 @@ static PyObject *queue_put(PyObject *object, PyObject *const *values, Py_ssize_t
     Quick *self = (Quick *)object;
     if (is_plain(given, 1, 3) && self->dtype == Py_None) {
         PyObject *bytes = simple_pickle(given.values[0]);
-        bool sent = bytes != NULL && queue_sent(self, bytes);
+        bool sent = bytes != NULL && queue_sent(self, bytes, is_patient(given, 1));
         Py_XDECREF(bytes);
         if (PyErr_Occurred())
             return NULL;
@@ -504,25 +544,36 @@ static PyObject *queue_send(PyObject *object, PyObject *const *values, Py_ssize_
     Arguments given = {values, count, names};
     if (is_plain(given, 1, 3)) {
         PyObject *bytes = given.values[0];
-        if (PyBytes_CheckExact(bytes) && queue_sent((Quick *)object, bytes))
+        if (PyBytes_CheckExact(bytes) && queue_sent((Quick *)object, bytes, is_patient(given, 1)))
             return none();
     }
     return slowly(QUEUE_SEND, object, given);
 }
 
-/* NULL without an exception: there is none, or it is not an ordinary one. */
-static PyObject *queue_received(Quick *self)
+/* NULL without an exception: there is none, or it is not an ordinary one. The room is taken along while this thread
+ * waits: others make another one. */
+static PyObject *queue_received(Quick *self, bool patient)
 {
-    if (self->room == NULL || self->room_bytes < self->item_bytes) {
-        free(self->room);
-        self->room_bytes = self->item_bytes;
-        if ((self->room = malloc(self->room_bytes + 1)) == NULL)
-            return PyErr_NoMemory();
-    }
+    Handle handle = self->handle;
+    Py_ssize_t size = self->item_bytes;
+    char *room = self->room_bytes >= size ? self->room : NULL;
+    if (room != NULL)
+        self->room = NULL;
+    else if (size < 0 || (room = malloc(size + 1)) == NULL)
+        return PyErr_NoMemory();
+    PyObject *kept = (PyObject *)self, *bytes = NULL;
+    Py_INCREF(kept);
     size_t length;
-    if (library.shm_queue_receive(self->handle.address, self->room, self->room_bytes, 0, &length) != 0)
-        return NULL;
-    return PyBytes_FromStringAndSize(self->room, length);
+    int code;
+    ATTEMPT(code, handle.object, patient,
+            library.shm_queue_receive(handle.address, room, size, nanoseconds, &length));
+    if (code == 0)
+        bytes = PyBytes_FromStringAndSize(room, length);
+    free(self->room);
+    self->room = room;
+    self->room_bytes = size;
+    Py_DECREF(kept);
+    return bytes;
 }
 
 static PyObject *queue_get(PyObject *object, PyObject *const *values, Py_ssize_t count, PyObject *names)
@@ -530,7 +581,7 @@ static PyObject *queue_get(PyObject *object, PyObject *const *values, Py_ssize_t
     Arguments given = {values, count, names};
     Quick *self = (Quick *)object;
     if (is_plain(given, 0, 2) && self->dtype == Py_None) {
-        PyObject *bytes = queue_received(self);
+        PyObject *bytes = queue_received(self, is_patient(given, 0));
         if (bytes != NULL || PyErr_Occurred())
             return unpickled(bytes);
     }
@@ -541,7 +592,7 @@ static PyObject *queue_receive(PyObject *object, PyObject *const *values, Py_ssi
 {
     Arguments given = {values, count, names};
     if (is_plain(given, 0, 2)) {
-        PyObject *bytes = queue_received((Quick *)object);
+        PyObject *bytes = queue_received((Quick *)object, is_patient(given, 0));
         if (bytes != NULL || PyErr_Occurred())
             return bytes;
     }
@@ -552,26 +603,65 @@ static PyObject *queue_receive(PyObject *object, PyObject *const *values, Py_ssi
 
 enum { HEAD = 8 };
 
-/* The address of an end of a pipe, or NULL: closed, or not there. */
-static void *open_end(PyObject *end)
+/* The handle of an end of a pipe; nothing where it is closed, or not there. */
+static Handle handle_of(PyObject *end)
 {
     bool is_end = end != NULL && PyType_IsSubtype(Py_TYPE(end), quick_type);
-    return is_end ? ((Quick *)end)->handle.address : NULL;
+    return is_end ? ((Quick *)end)->handle : (Handle){NULL, NULL};
 }
 
-/* One piece, that is written at once or not at all. */
-static bool connection_sent(QuickConnection *self, PyObject *bytes)
+typedef enum { NOTHING, DONE, FAILED } Outcome;
+
+/* What an error in the middle of a message is to Python code. */
+static Outcome failed(PyObject *end, int code)
 {
-    unsigned char piece[SHM_PIPE_ATOMIC];
-    Py_ssize_t length = PyBytes_Size(bytes);
-    void *pipe = open_end(self->writer);
-    if (pipe == NULL || length > SHM_PIPE_ATOMIC - HEAD)
-        return false;
+    PyObject *raised = PyObject_CallMethod(end, "_check", "i", code);
+    Py_XDECREF(raised);
+    if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_OSError, "the pipe was closed in the middle of a message");
+    return FAILED;
+}
+
+/* All of these bytes, however long it takes: NOTHING, if none was written and the first attempt was no use. */
+static Outcome written(PyObject *end, Handle pipe, const char *data, size_t length, bool begun)
+{
+    while (length > 0) {
+        size_t some = 0;
+        int code;
+        ATTEMPT(code, pipe.object, true, library.shm_pipe_write(pipe.address, data, length, nanoseconds, &some));
+        if (code != 0 && !begun)
+            return NOTHING;
+        if (is_not_yet(code) && PyErr_CheckSignals() != 0)
+            return FAILED;
+        if (code != 0 && !is_not_yet(code))
+            return failed(end, code);
+        data += some;
+        length -= some;
+        begun = true;
+    }
+    return DONE;
+}
+
+static Outcome connection_sent(QuickConnection *self, PyObject *bytes)
+{
+    char piece[SHM_PIPE_ATOMIC]; /* is written at once or not at all: a short message as a whole */
+    const char *data = PyBytes_AsString(bytes);
+    size_t length = PyBytes_Size(bytes), first = length < sizeof piece - HEAD ? length : sizeof piece - HEAD;
+    PyObject *end = self->writer;
+    Handle pipe = handle_of(end);
+    if (pipe.address == NULL)
+        return NOTHING;
     for (int i = 0; i < HEAD; i++)
-        piece[i] = (unsigned char)((uint64_t)length >> (8 * (HEAD - 1 - i)));
-    memcpy(piece + HEAD, PyBytes_AsString(bytes), length);
-    size_t written;
-    return library.shm_pipe_write(pipe, piece, HEAD + length, 0, &written) == 0;
+        piece[i] = (char)((uint64_t)length >> (8 * (HEAD - 1 - i)));
+    memcpy(piece + HEAD, data, first);
+    Py_INCREF(end);
+    Py_INCREF(pipe.object);
+    Outcome outcome = written(end, pipe, piece, HEAD + first, false);
+    if (outcome == DONE)
+        outcome = written(end, pipe, data + first, length - first, true);
+    Py_DECREF(pipe.object);
+    Py_DECREF(end);
+    return outcome;
 }
 
 static PyObject *connection_send(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
@@ -579,11 +669,11 @@ static PyObject *connection_send(PyObject *self, PyObject *const *values, Py_ssi
     Arguments given = {values, count, names};
     if (is_plain(given, 1, 1)) {
         PyObject *bytes = simple_pickle(given.values[0]);
-        bool sent = bytes != NULL && connection_sent((QuickConnection *)self, bytes);
+        Outcome outcome = bytes == NULL ? NOTHING : connection_sent((QuickConnection *)self, bytes);
         Py_XDECREF(bytes);
         if (PyErr_Occurred())
             return NULL;
-        if (sent)
+        if (outcome == DONE)
             return none();
     }
     return slowly(CONNECTION_SEND, self, given);
@@ -592,33 +682,62 @@ static PyObject *connection_send(PyObject *self, PyObject *const *values, Py_ssi
 static PyObject *connection_send_bytes(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 1, 1)) {
-        PyObject *bytes = given.values[0];
-        if (PyBytes_CheckExact(bytes) && connection_sent((QuickConnection *)self, bytes))
-            return none();
+    if (is_plain(given, 1, 1) && PyBytes_CheckExact(given.values[0])) {
+        Outcome outcome = connection_sent((QuickConnection *)self, given.values[0]);
+        if (outcome != NOTHING)
+            return outcome == DONE ? none() : NULL;
     }
     return slowly(CONNECTION_SEND_BYTES, self, given);
 }
 
-/* A message that has come as a whole, and lies in one piece. NULL without an exception where that is not so. */
+/* So many bytes, to memory of our own. */
+static Outcome filled(PyObject *end, Handle pipe, char *data, size_t length)
+{
+    while (length > 0) {
+        size_t some = 0;
+        int code;
+        ATTEMPT(code, pipe.object, true, library.shm_pipe_read(pipe.address, data, length, nanoseconds, &some));
+        if (is_not_yet(code) && PyErr_CheckSignals() != 0)
+            return FAILED;
+        if (is_not_yet(code))
+            continue;
+        if (code != 0 || some == 0)
+            return failed(end, code != 0 ? code : EPIPE);
+        data += some;
+        length -= some;
+    }
+    return DONE;
+}
+
+/* NULL without an exception: there is no message yet, or nothing but the end, or its length lies in two pieces. */
 static PyObject *connection_received(QuickConnection *self)
 {
-    void *pipe = open_end(self->reader);
-    if (pipe == NULL || (self->pollable != NULL && self->pollable != Py_None)) /* its descriptor is looked after */
+    PyObject *end = self->reader, *bytes = NULL;
+    Handle pipe = handle_of(end);
+    if (pipe.address == NULL || (self->pollable != NULL && self->pollable != Py_None)) /* a descriptor to look after */
         return NULL;
+    Py_INCREF(end);
+    Py_INCREF(pipe.object);
     const void *data;
-    size_t there, used = 0;
-    if (library.shm_pipe_peek(pipe, 0, &data, &there) != 0 || there == 0)
-        return NULL;
-    PyObject *bytes = NULL;
-    if (there >= HEAD) {
-        uint64_t length = 0;
-        for (int i = 0; i < HEAD; i++)
-            length = length << 8 | ((const unsigned char *)data)[i];
-        if (length <= there - HEAD && (bytes = PyBytes_FromStringAndSize((const char *)data + HEAD, length)) != NULL)
-            used = HEAD + length;
+    size_t there;
+    int code;
+    ATTEMPT(code, pipe.object, true, library.shm_pipe_peek(pipe.address, nanoseconds, &data, &there));
+    if (code == 0 && there > 0) {
+        uint64_t length = UINT64_MAX;
+        if (there >= HEAD) {
+            length = 0;
+            for (int i = 0; i < HEAD; i++)
+                length = length << 8 | ((const unsigned char *)data)[i];
+        }
+        bool whole = length <= there - HEAD && there >= HEAD;
+        if (length <= PY_SSIZE_T_MAX)
+            bytes = PyBytes_FromStringAndSize(whole ? (const char *)data + HEAD : NULL, length);
+        library.shm_pipe_consume(pipe.address, bytes == NULL ? 0 : whole ? HEAD + length : HEAD);
+        if (bytes != NULL && !whole && filled(end, pipe, PyBytes_AsString(bytes), length) != DONE)
+            Py_CLEAR(bytes);
     }
-    library.shm_pipe_consume(pipe, used);
+    Py_DECREF(pipe.object);
+    Py_DECREF(end);
     return bytes;
 }
 
@@ -672,7 +791,7 @@ static PyObject *array_locked(PyObject *array, uint32_t mode)
     PyObject *object = NULL;
     if (opened->spares > 0 && (object = PyType_GenericAlloc(held_class, 0)) != NULL) {
         Handle *spare = &opened->spare[opened->spares - 1];
-        if (takes(spare->address, mode)) {
+        if (takes(*spare, mode, false)) {
             QuickHeld *held = (QuickHeld *)object;
             opened->spares--;
             held->handle = *spare;
