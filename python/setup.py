@@ -4,15 +4,20 @@
 
 Whoever builds needs cargo; whoever installs the wheel needs neither cargo nor a compiler. SHM_ARRAY_CARGO_PROFILE
 chooses another profile than "release" (the tests use "dev", which they have built anyway).
+
+Where there is a C compiler with Python's headers, the small module _hot is compiled too, for Python 3.9 and all later
+ones at once. Where there is none, or with SHM_ARRAY_PURE=1, the wheel has everything but the speed.
 """
 
 import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
-from setuptools import Distribution, setup
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 try:
@@ -57,23 +62,52 @@ class BuildWithLibrary(build_py):
             self.distribution.data_files = [("bin", [built(PROGRAM, ["--package", PROGRAM], place)])]
 
 
-class AnyPython(bdist_wheel):
-    """py3-none-linux_x86_64: the library is plain C to Python, so that no version of it matters."""
+class BuildWithoutFail(build_ext):
+    """Compiles _hot, or says that there is no compiler; `compiled` tells which."""
+
+    def build_extension(self, extension):
+        made = Path(self.get_ext_fullpath(extension.name))
+        made.unlink(missing_ok=True)  # of an earlier build
+        if os.environ.get("SHM_ARRAY_PURE", "0") == "0":
+            try:
+                super().build_extension(extension)
+            except Exception as error:  # setuptools has many kinds of them
+                print(
+                    f"shm_array: the module _hot could not be compiled ({error}). The package works without it, and "
+                    "locks, queues and pipes are some times slower. To have it, install a C compiler and Python's "
+                    "headers (Debian, Ubuntu: apt install gcc python3-dev), and build again",
+                    file=sys.stderr,
+                )
+        self.distribution.compiled = made.exists()
+
+    def get_outputs(self):
+        return super().get_outputs() if getattr(self.distribution, "compiled", True) else []
+
+    def copy_extensions_to_source(self):  # of an editable installation
+        if self.distribution.compiled:
+            super().copy_extensions_to_source()
+
+
+class OneWheel(bdist_wheel):
+    """cp39-abi3-linux_x86_64; or py3-none-... without _hot: the library is plain C to Python, no version matters."""
 
     def get_tag(self):
-        return "py3", "none", super().get_tag()[2]
-
-
-class WithBinary(Distribution):
-    def has_ext_modules(self):
-        return True
+        tag = ("cp39", "abi3") if self.distribution.compiled else ("py3", "none")
+        return *tag, super().get_tag()[2]
 
 
 # What is made on the way lies with the rest that is made, and not among the sources.
 place = CHECKOUT / "target" / "python" / "build"
 place.mkdir(parents=True, exist_ok=True)
+hot = Extension(
+    "shm_array._hot",
+    [os.path.relpath(CHECKOUT / "python/shm_array/_hot.c")],
+    include_dirs=[str(CHECKOUT / "include")],
+    extra_compile_args=["-std=c11", "-Wall", "-Wextra"],
+    py_limited_api=True,
+)
 setup(
-    distclass=WithBinary,
-    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": AnyPython},
+    ext_modules=[hot],
+    cmdclass={"build_ext": BuildWithoutFail, "build_py": BuildWithLibrary, "bdist_wheel": OneWheel},
     options={"build": {"build_base": str(place)}, "egg_info": {"egg_base": str(place)}},
 )

@@ -6,18 +6,30 @@ use std::process::Command;
 
 use workshop::Python;
 
-/// The wheel, made anew from this checkout. cargo has built the library for this profile already.
-fn wheel(python: &Python, place: &Path) -> PathBuf {
+/// The wheel, made anew from this checkout. cargo has built the library for this profile already. `compiled`: with the
+/// module in C, for which there is a compiler; else as where there is none.
+fn wheel(python: &Python, place: &Path, compiled: bool) -> PathBuf {
     let mut command = python.command().expect("cargo has built the library");
     command.args(["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]).arg(place);
     command.arg(workshop::root().join("python")).env("SHM_ARRAY_CARGO_PROFILE", "dev");
+    if !compiled {
+        command.env("CC", "there-is-no-compiler");
+    }
     finished(&mut command);
     let files = fs::read_dir(place).expect("pip has made it").map(|entry| entry.expect("it can be read").path());
     let wheels: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "whl")).collect();
     let [wheel] = wheels.as_slice() else { panic!("one wheel was expected: {wheels:?}") };
     let name = wheel.file_name().expect("a file").to_string_lossy().into_owned();
-    assert!(name.contains("-py3-none-linux_"), "{name} is not for every version of Python");
+    let tag = if compiled { "-cp39-abi3-linux_" } else { "-py3-none-linux_" };
+    assert!(name.contains(tag), "{name} is not for every version of Python: {tag} was expected");
     wheel.clone()
+}
+
+/// Whether the C module can be compiled: with a compiler, and the headers of the environment's Python.
+fn has_compiler(python: &Python) -> bool {
+    let question = "import os, sysconfig; print(os.path.exists(sysconfig.get_path('include') + '/Python.h'))";
+    let mut command = python.command().expect("cargo has built the library");
+    finished(command.args(["-c", question])).trim() == "True" && Command::new("cc").arg("--version").output().is_ok()
 }
 
 fn environment() -> Python {
@@ -36,17 +48,25 @@ fn smoke() -> PathBuf {
 }
 
 #[test]
-fn the_installed_package_works_without_the_checkout() {
-    let (python, place) = (environment(), place("wheel"));
-    let wheel = wheel(&python, &place);
+fn the_installed_package_works_without_the_checkout_and_without_a_compiler() {
+    let python = environment();
+    installs_and_works(&python, &place("wheel-pure"), false);
+    if has_compiler(&python) {
+        installs_and_works(&python, &place("wheel"), true);
+    }
+}
+
+fn installs_and_works(python: &Python, place: &Path, compiled: bool) {
+    let wheel = wheel(python, place, compiled);
     let installed = place.join("installed");
     let mut install = python.command().expect("cargo has built the library");
     install.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]).arg(&installed).arg(wheel);
     finished(&mut install);
     let mut run = python.command().expect("cargo has built the library");
-    run.env("PYTHONPATH", &installed).env_remove("SHM_ARRAY_LIBRARY").current_dir(&place);
+    run.env("PYTHONPATH", &installed).env_remove("SHM_ARRAY_LIBRARY").current_dir(place);
     let said = finished(run.args(["-W", "error"]).arg(smoke()));
-    assert!(said.ends_with(": good\n"), "{said}");
+    let how = if compiled { "with" } else { "without" };
+    assert!(said.ends_with(&format!("{how} the compiled module: good\n")), "{said}");
     let mut listing = python.command().expect("cargo has built the library");
     listing.env("PYTHONPATH", &installed).env_remove("SHM_ARRAY_LIBRARY");
     finished(listing.args(["-m", "shm_array", "list"]));
@@ -57,7 +77,8 @@ fn the_installed_package_works_without_the_checkout() {
 #[ignore = "installs numpy once for each Python: cargo test --test python_wheel -- --ignored"]
 fn every_python_here_works() {
     let place = place("wheel-everywhere");
-    let wheel = wheel(&environment(), &place);
+    let python = environment();
+    let wheel = wheel(&python, &place, has_compiler(&python));
     let pythons = pythons();
     assert!(!pythons.is_empty(), "no python3 from 3.9 on was found");
     for (version, interpreter) in pythons {

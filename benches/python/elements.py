@@ -1,25 +1,18 @@
-"""What it costs that an array is a shared one: elements, slices, ufuncs, opening and locking, beside the alternatives.
+"""What it costs that an array is a shared one: elements, slices and ufuncs, beside a plain ndarray and np.memmap.
 
     python benches/python/elements.py
 
 Nanoseconds each, medians over rounds in which the candidates take turns. SHM_ARRAY_LIBRARY names the library.
 """
 
-import multiprocessing
 import os
 import statistics
 import tempfile
 import timeit
-from multiprocessing import shared_memory
 
 import numpy as np
 
 import shm_array
-
-try:
-    import SharedArray
-except ImportError:
-    SharedArray = None
 
 ROUNDS = 15
 
@@ -55,55 +48,6 @@ def main():
         ):
             race(title, {name: operation(a) for name, a in kinds.items()}, number)
         del kinds
-    name = f"bench-{os.getpid()}"
-    a = shm_array.create(name, 1000)
-    segment = shared_memory.SharedMemory(name + "-std", create=True, size=8000)
-    theirs = SharedArray.create(f"shm://{name}-sa", 1000) if SharedArray else None
-
-    def ours():
-        with shm_array.open(name, "r+") as array:
-            return array[0]
-
-    def standard():
-        other = shared_memory.SharedMemory(segment.name)
-        array = np.ndarray(1000, float, other.buf)
-        element = array[0]
-        del array
-        other.close()
-        return element
-
-    openers = {"shm_array": ours, "shared_memory": standard}
-    if SharedArray:
-        openers["SharedArray"] = lambda: SharedArray.attach(f"shm://{name}-sa")[0]
-    openers["np.load(mmap)"] = lambda: np.load(f"/dev/shm/{name}", mmap_mode="r+")[0]
-    race("open, element, close", openers, 500)
-
-    lock = multiprocessing.Lock()
-
-    def with_ours():
-        with a.lock():
-            pass
-
-    def with_theirs():
-        with lock:
-            pass
-
-    race("with lock", {"shm_array": with_ours, "multiprocessing": with_theirs}, 5_000)
-    race("lock and unlock", {"shm_array": lambda: a.lock().release(), "multiprocessing": methods(lock)}, 5_000)
-    a.unlink()
-    segment.close()
-    segment.unlink()
-    if SharedArray:
-        del theirs
-        SharedArray.delete(f"shm://{name}-sa")
-
-
-def methods(lock):
-    def call():
-        lock.acquire()
-        lock.release()
-
-    return call
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from ._arguments import whole
 from ._errors import OwnerDied
 from ._library import check, library
 from ._opened import still_open
+from ._quick import QuickHeld, quicken
 from ._waiting import checked, in_slices
 
 
-class Held:
+@quicken
+class Held(QuickHeld):
     """A lock that is held, of the whole array or of some rows: until release(), or the end of its `with` block.
 
     owner_died  True if a process had died while it was writing, and `repair` has put things right
@@ -25,7 +27,7 @@ class Held:
     # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose
     # lock has been given back serves the next Held.
 
-    __slots__ = ("_array", "_handle", "_opened", "_range", "owner_died")
+    __slots__ = ()
 
     def __init__(self, array, rows=None):
         self.owner_died = False
@@ -33,11 +35,7 @@ class Held:
         self._array = array
         self._opened = opened = still_open(array)
         self._range = None if rows is None else _range(opened, rows)  # first row, and how many
-        try:
-            self._handle = opened.spare.pop()
-        except IndexError:
-            self._handle = opened.duplicate()
-        opened.locks[self._handle] = self._range
+        self._handle = opened.lock_handle(self._range)
 
     def resize(self, length):
         """Change the length of the growing axis, within the capacity, and return the array in its new shape.
@@ -78,7 +76,7 @@ class Held:
         handle = self._handle
         if handle is not None:
             unlock(handle, self._range)
-            self._opened.locks.pop(handle, None)
+            self._opened.locks[handle] = None
             self._handle = None
             self._opened.spare.append(handle)
 
@@ -88,10 +86,8 @@ class Held:
     def __exit__(self, *exception):
         self.release()
 
-    def __del__(self, warn=warnings.warn):
-        if self._handle is not None:
-            self._opened.locks.pop(self._handle, None)
-            warn("a lock was given back because nothing held on to it: use `with array.lock():`", ResourceWarning)
+    def _forgotten(self, warn=warnings.warn):
+        warn("a lock was given back because nothing held on to it: use `with array.lock():`", ResourceWarning)
 
 
 def acquire(array, mode, timeout, repair, rows=None):

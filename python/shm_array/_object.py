@@ -10,11 +10,12 @@ from ._errors import ArrivalError
 from ._handover import LEASE_SECONDS, NotArrived, boot_id, elsewhere, mount_namespace, teach
 from ._library import check, library
 from ._opened import Descriptor
+from ._quick import Quick
 
 _LIFETIME_FLAGS = {"until-unlinked": 0, "last-close": _library.OBJECT_LAST_CLOSE}
 
 
-class Object:
+class Object(Quick):
     """The base: not to be made, but by its subclasses.
 
     All are handed to other processes as arrays are: as arguments of a multiprocessing.Process, through its queues and

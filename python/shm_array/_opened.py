@@ -12,31 +12,32 @@ else that has to do with other processes, and leaves the elements in place for w
 
 import ctypes
 import os
+import weakref
 
 import numpy as np
 
 from . import _library
 from ._library import check, library
+from ._quick import QuickOpened
 
 
-class Opened:
+class Opened(QuickOpened):
     """One opening of a segment: the handle, and what close() has to end. It is what numpy's arrays are based on."""
 
     __slots__ = (
-        "__array_interface__", "__weakref__", "_identity", "closed", "descriptor", "handle", "locks", "mode", "name",
-        "spare", "untracked",
+        "__array_interface__", "__weakref__", "_identity", "_name", "descriptor", "is_segment", "locks", "mode", "spare",
+        "untracked",
     )  # fmt: skip
 
     def __init__(self, handle, view, untracked):
         self.handle = handle
         self.untracked = untracked
         writable, shared = view.flags & _library.VIEW_WRITABLE, view.flags & _library.VIEW_SHARED
+        self.is_segment = bool(shared)
         self.mode = "r" if not writable else "r+" if shared else "c"
-        self._identity = None
-        self.name = os.fsdecode(library.shm_array_name(handle))
-        self.locks = {}  # of each Held its handle, and its rows, as first row and number; None: all
-        self.spare = []  # handles for the next of them
-        self.descriptor = None
+        self._identity = self._name = self.descriptor = None
+        self.locks = None  # of each handle that Helds lock with: which rows, as first row and number; None: all or none
+        self.spare = []  # those of them that are free
         self.closed = False
         self.__array_interface__ = {
             "version": 3,
@@ -50,6 +51,20 @@ class Opened:
         handle = _library.Handle()
         check(library.shm_array_slice(self.handle, 0, None, None, None, ctypes.byref(handle)), self.name)
         return handle
+
+    def lock_handle(self, rows):
+        """A handle to lock these rows with, or all: None. When it is closed, it gives back what it has."""
+        if self.locks is None:
+            self.locks = weakref.WeakKeyDictionary()
+        handle = self.spare.pop() if self.spare else self.duplicate()
+        self.locks[handle] = rows
+        return handle
+
+    @property
+    def name(self):
+        if self._name is None:
+            self._name = os.fsdecode(library.shm_array_name(self.handle))
+        return self._name
 
     @property
     def path(self):
@@ -103,11 +118,33 @@ class Opened:
     def close(self):
         self.closed = True
         self.descriptor = None
-        for handle, rows in tuple(self.locks.items()):
+        for handle, rows in tuple((self.locks or {}).items()):
             if rows is None:
                 library.shm_array_unlock(handle)
             else:
                 library.shm_array_unlock_range(handle, *rows)
+
+
+_here = weakref.WeakValueDictionary()  # what this process has open by a plain name: (name, mode, untracked) -> Opened
+
+
+def opened_by(name, mode, untracked):
+    """What this process has open already by this name, if the name still is that segment's: it needs no new mapping."""
+    known = _here.get((name, mode, untracked))
+    if known is None:
+        return None
+    try:
+        found = os.lstat("/dev/shm/" + name)
+    except OSError:
+        return None
+    identity = known.identity()
+    return known if (found.st_dev, found.st_ino) == (identity.device, identity.inode) else None
+
+
+def remember(opened, name, mode, untracked):
+    """For opened_by(); an ordinary .npy file is none of ours, and may become one at any moment."""
+    if opened.is_segment and "/" not in name:
+        _here[name, mode, untracked] = opened
 
 
 class Descriptor:

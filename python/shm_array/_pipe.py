@@ -13,6 +13,7 @@ from ._handover import teach
 from ._library import check, library
 from ._object import Object, _reduce_for_many, _reduce_for_one
 from ._queue import _dumps
+from ._quick import QuickConnection, quicken
 from ._waiting import NOT_YET, in_slices
 
 _LENGTH = struct.Struct("!Q")
@@ -150,7 +151,8 @@ def _arrived(token, arrive, ticket):
 teach(End, _reduce_end, _reduce_for_many)
 
 
-class Connection:
+@quicken
+class Connection(QuickConnection):
     """One end of what Pipe() makes, with the methods of multiprocessing.connection.Connection.
 
     One thread at a time should send, and one receive: messages beyond 4 KiB go in pieces, and would be mixed up.

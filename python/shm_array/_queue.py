@@ -19,6 +19,7 @@ from ._handover import LEASE_SECONDS
 from ._library import check, library
 from ._object import Object
 from ._opened import opened_of
+from ._quick import quicken
 from ._waiting import NOT_YET, in_slices
 from .array import Array, _open_flags, create
 
@@ -33,6 +34,7 @@ class ShutDown(getattr(queue, "ShutDown", Exception)):
     """The queue is finished: nothing can be put, or nothing is left to get. From Python 3.13 on a queue.ShutDown."""
 
 
+@quicken
 class Queue(Object):
     """multiprocessing.Queue: what any process puts, one of them gets, in order.
 

@@ -25,6 +25,7 @@ from ._handover import teach
 from ._library import check, library
 from ._object import Object
 from ._opened import opened_of
+from ._quick import Quick, quicken
 from ._waiting import NOT_YET, in_slices
 from .array import Array, create, open
 
@@ -41,7 +42,8 @@ def _patience(block, timeout):
     return None if timeout is None else max(0, timeout)
 
 
-class Lock:
+@quicken
+class Lock(Quick):
     """multiprocessing.Lock: not recursive; any thread of the process that has it may release it.
 
     name        None, or a name under which Lock.open() finds it
@@ -158,6 +160,7 @@ def _reduce_lock(lock):
 teach(Lock, _reduce_lock, lambda lock, lease: _reduce_lock(lock))
 
 
+@quicken
 class RLock(Lock):
     """multiprocessing.RLock: the thread that has it may take it again, and releases it as often.
 
@@ -169,8 +172,7 @@ class RLock(Lock):
 
     def _begin(self, array):
         super()._begin(array)
-        self._owner = None  # the thread
-        self._count = 0
+        self._owner = self._count = 0  # the thread that has it, and how often
         _rlocks.add(self)
 
     def acquire(self, block=True, timeout=None):
@@ -191,7 +193,7 @@ class RLock(Lock):
             raise AssertionError("attempt to release recursive lock not owned by thread")
         self._count -= 1
         if not self._count:
-            self._owner = None
+            self._owner = 0
             self.owner_died = False
             _unlock(self._handle)
 
@@ -201,13 +203,16 @@ class RLock(Lock):
 
     __enter__ = acquire
 
+    def __exit__(self, *exception):
+        self.release()
+
 
 _rlocks = weakref.WeakSet()
 
 
 def _none_is_the_childs():
     for lock in _rlocks:
-        lock._owner, lock._count = None, 0
+        lock._owner, lock._count = 0, 0
 
 
 os.register_at_fork(after_in_child=_none_is_the_childs)
@@ -250,7 +255,7 @@ class Condition:
             before = lock._owner, lock._count
             if lock._owner != _get_ident():
                 raise RuntimeError("cannot wait on un-acquired lock")
-            lock._owner, lock._count = None, 0
+            lock._owner, lock._count = 0, 0
         try:
             # Longer slices than elsewhere: each end of one takes the lock.
             code = in_slices(self._attempt, None if timeout is None else max(0, timeout), 0.5)
@@ -299,6 +304,7 @@ def _condition(lock, number):
     return Condition(lock, number=number) if isinstance(lock, Lock) else lock
 
 
+@quicken
 class Semaphore(Object):
     """multiprocessing.Semaphore: a count that acquire() lowers, and anybody's release() raises.
 

@@ -19,7 +19,8 @@ from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
 from ._errors import OwnerDied
 from ._library import check, library
 from ._lock import acquire
-from ._opened import Opened, opened_of, still_open
+from ._opened import Opened, opened_by, opened_of, remember, still_open
+from ._quick import quicken
 from ._waiting import NOT_YET, checked, in_slices
 
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
@@ -216,9 +217,15 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=Fals
     populate   map every page now, so that no touch is a page fault later
     mlock      keep every page in memory, as far as RLIMIT_MEMLOCK allows
 
+    What this process has open already, by the same name and in the same mode, shares its mapping.
+
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
     flags = _open_flags(mode, untracked, adopt) | _at_once(populate, mlock)
+    plain = id is None and not (adopt or populate or mlock) and mode != "c" and type(name) is str
+    known = opened_by(name, mode, untracked) if plain else None
+    if known is not None:
+        return Array._over(known.duplicate(), untracked)
     handle = _library.Handle()
     if id is None:
         code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
@@ -228,7 +235,10 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=Fals
         segment = (ctypes.c_uint8 * 16)(*id)
         code = library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle))
     check(code, name)
-    return Array._over(handle, untracked)
+    array = Array._over(handle, untracked)
+    if plain:
+        remember(opened_of(array), name, mode, untracked)
+    return array
 
 
 def open_fd(fd, mode="r", *, untracked=False, adopt=False):
@@ -286,6 +296,7 @@ def collect(minimum_age=None):
     return removed.value
 
 
+@quicken
 class Array(np.ndarray):
     """A numpy array whose elements lie in shared memory; made by create(), open() and open_fd().
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 import shm_array
+from shm_array import _quick
 
 
 def double(array):
@@ -36,7 +37,16 @@ def main():
         assert np.from_dlpack(a).shape == (2, 3) and a.memmap().shape == (2, 3)
     finally:
         a.unlink()
-    print(f"Python {sys.version.split()[0]}, numpy {np.__version__}, library {shm_array.version()}: good")
+    lock, queue, (end, other) = shm_array.RLock(), shm_array.Queue(), shm_array.Pipe()
+    for number in range(1000):
+        with lock, a.lock():
+            assert lock.acquire(timeout=1) and a.generation
+            lock.release()
+        queue.put(number, timeout=1)
+        end.send_bytes(bytes(number))
+        assert queue.get(block=False) == number and other.recv_bytes() == bytes(number)
+    versions = f"Python {sys.version.split()[0]}, numpy {np.__version__}, library {shm_array.version()}"
+    print(f"{versions}, {'without' if _quick.hot is None else 'with'} the compiled module: good")
 
 
 if __name__ == "__main__":

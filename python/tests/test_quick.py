@@ -1,0 +1,192 @@
+"""The compiled module in front of Python methods: it is there when it should be, and nobody can tell but by the time."""
+
+import ctypes
+import inspect
+import os
+import threading
+
+import pytest
+
+import shm_array
+from shm_array import _library, _quick
+
+PURE = os.environ.get("SHM_ARRAY_PURE", "0") != "0"
+QUICK = [(shm_array.Lock, "acquire"), (shm_array.Queue, "get"), (shm_array.Array, "lock"), (shm_array.Held, "release")]
+
+with_module = pytest.mark.skipif(_quick.hot is None, reason="the module is not compiled, or SHM_ARRAY_PURE is set")
+
+
+def test_it_is_there_unless_it_is_not_wanted():
+    if PURE:
+        assert _quick.hot is None
+    elif "SHM_ARRAY_HOT" in os.environ:
+        assert _quick.hot.__spec__.origin == os.environ["SHM_ARRAY_HOT"]
+    for cls, name in QUICK:
+        assert inspect.isfunction(vars(cls)[name]) == (_quick.hot is None)
+
+
+def test_without_it_everything_works(run):
+    program = """
+import shm_array
+from shm_array import _quick
+assert _quick.hot is None
+lock, queue, (end, other), a = shm_array.Lock(), shm_array.Queue(), shm_array.Pipe(), shm_array.create(None, 3)
+with lock, a.lock():
+    queue.put([1])
+    end.send_bytes(b"x")
+print(queue.get(), other.recv_bytes(), a.generation)
+"""
+    assert run(program, environment={"SHM_ARRAY_PURE": "1"}.items()) == "[1] b'x' 1\n"
+
+
+@with_module
+def test_it_calls_the_library_that_ctypes_has_loaded():
+    with pytest.raises(TypeError):
+        _quick.hot.bind(1, 2)
+    lock = shm_array.Lock()
+    lock.acquire()
+    assert _library.library.shm_array_lock(lock._handle, _library.EXCLUSIVE, 0) != 0
+    assert _library.library.shm_array_unlock(lock._handle) == 0  # by the very handle that C has locked
+    assert lock.acquire(timeout=0)
+
+
+def test_arguments_that_say_how_long_to_wait_are_of_no_account_where_there_is_nothing_to_wait_for():
+    lock, queue = shm_array.Lock(), shm_array.Queue()
+    for arguments, named in (((), {}), ((True, 5), {}), ((), {"timeout": 1}), ((False,), {}), ((), {"block": False})):
+        assert lock.acquire(*arguments, **named) is True
+        lock.release()
+        queue.put(7, *arguments, **named)
+        assert queue.get(*arguments, **named) == 7
+
+
+@pytest.mark.parametrize("call", ["acquire(1, 2, 3)", "acquire(wait=1)", "release(1)"])
+def test_wrong_arguments_are_a_type_error(call):
+    for lock in (shm_array.Lock(), shm_array.RLock()):
+        with pytest.raises(TypeError):
+            eval(f"lock.{call}")
+    with pytest.raises(TypeError):
+        shm_array.Queue().put()
+    with pytest.raises(TypeError):
+        shm_array.Queue().get(color=1)
+
+
+def test_a_lock_that_is_taken_is_waited_for():
+    for lock in (shm_array.Lock(), shm_array.Semaphore(1), shm_array.BoundedSemaphore(1)):
+        lock.acquire()
+        assert lock.acquire(False) is False
+        assert lock.acquire(timeout=0.01) is False
+        timer = threading.Timer(0.05, lock.release)
+        timer.start()
+        with lock:
+            timer.join()
+        with pytest.raises(ValueError, match="released too many times"):
+            lock.release(), lock.release()
+            if type(lock) is shm_array.Semaphore:
+                raise ValueError("a plain semaphore may be: released too many times")
+
+
+def test_an_rlock_knows_its_thread():
+    lock, outcome = shm_array.RLock(), []
+    with lock, lock:
+        thread = threading.Thread(target=lambda: outcome.append(lock.acquire(False)))
+        thread.start()
+        thread.join()
+        thread = threading.Thread(target=lambda: pytest.raises(AssertionError, lock.release))
+        thread.start()
+        thread.join()
+    assert outcome == [False]
+    with pytest.raises(AssertionError, match="not owned"):
+        lock.release()
+    with pytest.raises(AssertionError, match="not owned"):
+        lock.__exit__(None, None, None)
+    assert lock.acquire(False)
+
+
+def test_what_is_closed_is_an_error_and_no_crash(name):
+    queue, (end, other) = shm_array.Queue(), shm_array.Pipe()
+    queue.put(1)
+    queue.close()
+    for call in (lambda: queue.put(1), queue.get, lambda: queue.send_bytes(b""), queue.recv_bytes):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+    end.close()
+    for call in (lambda: end.send(1), end.recv, lambda: end.send_bytes(b""), end.recv_bytes):
+        with pytest.raises(OSError, match="closed"):
+            call()
+    with pytest.raises(BrokenPipeError):
+        other.send_bytes(b"x")
+    a = shm_array.create(name, 3)
+    a.lock().release()
+    a.close()
+    for call in (a.lock, a.shared, lambda: a.generation):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+def test_more_than_there_is_room_for_is_the_python_methods_business():
+    queue = shm_array.Queue(2, item_bytes=64)
+    with pytest.raises(OSError, match="64"):
+        queue.send_bytes(b"x" * 65)
+    queue.item_bytes = 1 << 20  # nobody should; then nothing is written where it has no place
+    queue.put(b"y" * 20)
+    assert queue.get() == b"y" * 20
+    queue.put("a"), queue.put("b")
+    with pytest.raises(shm_array._queue.Full):
+        queue.put("c", block=False)
+    assert queue.recv_bytes() != queue.recv_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 1, 4087, 4088, 4089, 30_000, 65_536, 300_000])
+def test_messages_of_any_size_arrive_whole(size):
+    end, other = shm_array.Pipe()
+    sent = [bytes([number]) * size for number in range(5)]
+    thread = threading.Thread(target=lambda: [end.send_bytes(each) for each in sent])
+    thread.start()
+    assert [other.recv_bytes() for _ in sent] == sent
+    thread.join()
+
+
+@pytest.mark.parametrize("head", [b"\xff" * 8, (2**63).to_bytes(8, "big"), b"\0\0\0\0\0\0\0\x09"])
+def test_a_length_that_is_not_true_is_an_error_and_no_crash(head):
+    reader, writer = shm_array.Pipe(False)
+    writer._writer.write(head + b"12345678")
+    writer.close()
+    with pytest.raises((OSError, MemoryError, OverflowError)):
+        reader.recv_bytes()
+
+
+@with_module
+def test_what_is_no_handle_is_refused():
+    lock = shm_array.Lock()
+    for wrong in (1, "x", object()):
+        with pytest.raises(AttributeError):
+            lock._handle = wrong
+    for nothing in (ctypes.c_void_p(), None):
+        lock._handle = nothing
+        with pytest.raises((OSError, ctypes.ArgumentError)):
+            lock.acquire()
+
+
+def test_an_array_that_is_open_is_not_mapped_again(name):
+    a = shm_array.create(name, 3)
+    first = shm_array.open(name, "r+")
+    second = shm_array.open(name, "r+")
+    place = lambda array: array.__array_interface__["data"][0]  # noqa: E731
+    assert place(second) == place(first) != place(shm_array.open(name))
+    with first.lock(), pytest.raises(TimeoutError):
+        second.lock(timeout=0)
+    second.close()
+    del second
+    second = shm_array.open(name, "r+")
+    assert place(second) == place(first)
+    first.close()
+    del first
+    with second.lock():
+        second[0] = 5
+    assert a[0] == shm_array.open(name, "r+")[0] == 5
+    a.unlink()
+    with pytest.raises(FileNotFoundError):
+        shm_array.open(name, "r+")
+    b = shm_array.create(name, 4)
+    assert shm_array.open(name, "r+").shape == (4,) and second.shape == (3,)
+    b.unlink()
