@@ -52,5 +52,5 @@ pub use segment::{Access, literal, npy};
 pub use sync::barrier::Barrier;
 pub use sync::event::{Event, Until};
 pub use sync::generation::Published;
-pub use sync::rwlock::{Acquired, Mode};
+pub use sync::lock::{Acquired, Mode};
 pub use sync::semaphore::{Kind, Semaphore};

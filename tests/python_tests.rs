@@ -4,11 +4,16 @@ use workshop::Python;
 
 /// Runs pytest on the tests that `selection` names, in the environment that a requirements file describes.
 fn pytest(environment: &str, requirements: &str, selection: &[&str]) {
+    python(environment, requirements, &[&["-m", "pytest", "--tb=short"], selection].concat());
+}
+
+/// Runs Python in that environment, in the package's folder.
+fn python(environment: &str, requirements: &str, arguments: &[&str]) {
     let folder = workshop::root().join("python");
     let environment = Python::environment(environment, &folder.join(requirements), |words| println!("{words}"));
     let python = environment.unwrap_or_else(|words| panic!("the Python tests cannot run: {words}"));
     let mut command = python.command().expect("cargo has built the library");
-    command.args(["-m", "pytest", "--tb=short"]).args(selection).current_dir(folder);
+    command.args(arguments).current_dir(folder);
     let output = command.output().expect("Python starts");
     let report = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
@@ -26,4 +31,11 @@ fn pytest_passes() {
 fn frameworks_pass() {
     let selection = ["tests/test_frameworks.py", "tests/test_interchange.py"];
     pytest("frameworks", "requirements-frameworks.txt", &selection);
+}
+
+/// python/tests/stress.py at length; pytest runs it for a moment.
+#[test]
+#[ignore = "takes some minutes: cargo test --test python_tests -- --ignored a_thousand_children"]
+fn a_thousand_children() {
+    python("tests", "requirements-test.txt", &["-X", "faulthandler", "-W", "error", "tests/stress.py", "1000"]);
 }

@@ -7,7 +7,6 @@ pub mod elements;
 pub mod frames;
 mod growth;
 pub mod handover;
-mod hold;
 mod open;
 pub mod options;
 pub mod placement;
@@ -32,13 +31,12 @@ use crate::segment::format::{CONDITIONS, Layout};
 use crate::segment::{Access, Segment, remove};
 use crate::sync::condition::{self, Awoken};
 use crate::sync::generation::{self, Generation, Published};
+use crate::sync::grip::Grip;
+use crate::sync::lock::range_table::Rows;
+use crate::sync::lock::{Acquired, Mode, whole};
 use crate::sync::notifier::Watches;
-use crate::sync::range_table::Rows;
-use crate::sync::ranges;
-use crate::sync::rwlock::{self, Acquired, Mode};
 
 use dtype::{Dtype, Number};
-use hold::Hold;
 use placement::Placement;
 use stat::Stat;
 use view::{Slice, View};
@@ -49,10 +47,11 @@ pub(crate) use view::Geometry;
 #[derive(Debug)]
 pub struct Array {
     watches: Watches,
+    /// Before the segment: what it keeps of it goes first.
+    grip: Grip,
     opened: Arc<Opened>,
     /// A part of the array; `None`: all of it, as large as it is now.
     window: Option<Box<Geometry>>,
-    hold: Hold,
 }
 
 /// What the handles over one mapping share.
@@ -135,45 +134,31 @@ impl Array {
             [] => self.window.clone(),
             slices => Some(Box::new(self.geometry()?.sliced(slices)?)),
         };
-        Ok(Array { watches: Watches::default(), opened: self.opened.clone(), window, hold: Hold::default() })
+        Ok(Array { watches: Watches::default(), opened: self.opened.clone(), window, grip: Grip::default() })
     }
 
     /// Take the lock. It belongs to this handle: any thread may release it through the same one.
     #[inline]
     pub fn lock(&self, mode: Mode, timeout: Timeout) -> Result<Acquired> {
-        let acquired = rwlock::lock(self.segment().attachment()?, mode, timeout)?;
-        self.hold.add(mode);
-        Ok(acquired)
+        self.grip.lock(self.segment(), mode, timeout)
     }
 
     /// As [`Array::lock`], where nobody else is there and nothing has to be told; false says nothing.
     #[inline]
     pub(crate) fn lock_at_once(&self, mode: Mode) -> bool {
-        let done = self.segment().attached().is_some_and(|(attachment, me)| rwlock::lock_at_once(attachment, me, mode));
-        if done {
-            self.hold.add(mode);
-        }
-        done
+        self.grip.lock_at_once(mode)
     }
 
     /// As [`Array::unlock`], where that has nothing to tell; false says nothing.
     #[inline]
     pub(crate) fn unlock_at_once(&self) -> bool {
-        let Some((attachment, me)) = self.segment().attached() else { return false };
-        self.hold.take().is_some_and(|mode| rwlock::give_back(attachment, me, mode))
+        self.grip.unlock_at_once()
     }
 
     /// Release what this handle holds; EPERM where it holds nothing.
     #[inline]
     pub fn unlock(&self) -> Result<()> {
-        match self.hold.take() {
-            Some(mode) => rwlock::unlock(self.segment().attachment()?, mode),
-            None => Err(Error::os(
-                Errno::EPERM,
-                "this handle does not hold the lock: unlock through the handle that locked; a child made by fork holds none \
-                 of its parent's locks",
-            )),
-        }
+        self.grip.unlock(self.segment())
     }
 
     /// Declare the elements repaired after a holder died.
@@ -183,7 +168,7 @@ impl Array {
         if attachment.words().front_stale.load(Relaxed) != 0 {
             self.write_front(&self.layout()?)?;
         }
-        rwlock::recover(attachment)?;
+        whole::recover(attachment)?;
         condition::notify_all(attachment);
         Ok(())
     }
@@ -194,15 +179,13 @@ impl Array {
     /// whatever part of it this handle shows. It may lie behind the present end, within the capacity.
     pub fn lock_range(&self, first: u64, count: u64, mode: Mode, timeout: Timeout) -> Result<Acquired> {
         let rows = self.rows(first, count)?;
-        let attachment = self.segment().attachment()?;
-        self.hold.expect_ranges();
-        ranges::lock(attachment, self.hold.number, rows, mode, timeout)
+        self.grip.lock_range(self.segment(), rows, mode, timeout)
     }
 
     /// Release a range as it was locked; EPERM where this handle does not hold it.
     pub fn unlock_range(&self, first: u64, count: u64) -> Result<()> {
         let rows = self.rows(first, count)?;
-        if self.hold.may_have_ranges() && ranges::unlock(self.segment().attachment()?, self.hold.number, Some(rows))? {
+        if self.grip.unlock_range(self.segment(), Some(rows))? {
             return Ok(());
         }
         Err(Error::os(
@@ -217,7 +200,7 @@ impl Array {
     /// Declare rows repaired after a holder of them died, under an exclusive range that contains them.
     pub fn recover_range(&self, first: u64, count: u64) -> Result<()> {
         let rows = self.rows(first, count)?;
-        ranges::recover(self.segment().attachment()?, self.hold.number, rows)
+        self.grip.recover_range(self.segment(), rows)
     }
 
     /// Give the exclusive lock back, sleep until that condition is notified, and take the lock again. What is waited for
@@ -225,11 +208,7 @@ impl Array {
     pub fn wait_for(&self, condition: u32, timeout: Timeout) -> Result<Awoken> {
         let condition = condition_index(condition)?;
         self.require_exclusive("wait for a condition of")?;
-        let attachment = self.segment().attachment()?;
-        self.hold.take();
-        let awoken = condition::wait(attachment, condition, timeout)?;
-        self.hold.add(Mode::Exclusive);
-        Ok(awoken)
+        self.grip.wait(self.segment(), condition, timeout)
     }
 
     /// Call those who wait for that condition: so many at once, the others soon.
@@ -254,7 +233,7 @@ impl Array {
     }
 
     fn require_exclusive(&self, what: &str) -> Result<()> {
-        if self.hold.is_exclusive() {
+        if self.grip.is_exclusive() {
             return Ok(());
         }
         self.segment().description()?;
@@ -355,12 +334,7 @@ impl Array {
 
 impl Drop for Array {
     fn drop(&mut self) {
-        while self.unlock().is_ok() {}
-        if self.hold.may_have_ranges()
-            && let Ok(attachment) = self.segment().attachment()
-        {
-            while ranges::unlock(attachment, self.hold.number, None).unwrap_or(false) {}
-        }
+        self.grip.let_go(self.segment());
     }
 }
 

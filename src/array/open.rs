@@ -12,10 +12,10 @@ use crate::segment::create::Blueprint;
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::{DEFAULT_SLOTS, Layout, MAX_NDIM, PAGE, kind, lifetime, origin};
 use crate::segment::{Access, Segment, open};
+use crate::sync::grip::Grip;
 use crate::sync::notifier::Watches;
 
 use super::dtype::Dtype;
-use super::hold::Hold;
 use super::options::OpenFlags;
 use super::{Array, Opened, Texts};
 
@@ -127,7 +127,7 @@ impl Array {
             metadata: (!metadata.is_empty()).then(|| text(&metadata)),
         };
         let opened = Arc::new(Opened { number: dtype.number(), segment, dtype, ordinary, texts });
-        let array = Array { watches: Watches::default(), opened, window: None, hold: Hold::default() };
+        let array = Array { watches: Watches::default(), opened, window: None, grip: Grip::default() };
         if front_stale && array.segment().access() == Access::Write && !untracked {
             array.finish_interrupted_resize();
         }

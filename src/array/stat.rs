@@ -11,8 +11,8 @@ use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::origin;
 use crate::segment::holders::Holder;
 use crate::sync::generation::Published;
-use crate::sync::range_table::{Rows, Table};
-use crate::sync::rwlock::{INCONSISTENT, Mode};
+use crate::sync::lock::range_table::{Rows, Table};
+use crate::sync::lock::{INCONSISTENT, Mode};
 
 use super::Array;
 use super::placement::Placement;
@@ -87,7 +87,8 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         let Some(slot) = control.slot(index).filter(|slot| slot.pid.load(Relaxed) != 0) else { continue };
         let identity = Identity::of_slot(index, slot.incarnation.load(Relaxed));
         if let Some(pid) = alive(identity) {
-            let (shared, ranged) = (slot.shared.load(Relaxed), slot.ranged.load(Relaxed));
+            let shared = slot.shared.each_ref().map(|counter| counter.load(Relaxed));
+            let ranged = slot.ranged.load(Relaxed);
             holders.extend(Holder::in_slot(index, identity.incarnation(), pid, shared, ranged));
             if slot.pid_namespace.load(Relaxed) == process::pid_namespace() {
                 lockers.push(pid);

@@ -13,7 +13,7 @@ use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::segment::birth::Readiness;
-use crate::sync::rwlock::{Acquired, Mode};
+use crate::sync::lock::{Acquired, Mode};
 
 /// Open for loads only: a store is a SIGSEGV.
 pub const SHM_ARRAY_READ: u32 = 1;

@@ -8,7 +8,7 @@ use crate::array::Array;
 use crate::error::{Errno, Error};
 use crate::os::time::Timeout;
 use crate::sync::condition::Awoken;
-use crate::sync::rwlock::Acquired;
+use crate::sync::lock::Acquired;
 
 /// Conditions of an array, numbered from 0.
 pub const SHM_ARRAY_CONDITIONS: u32 = 16;

@@ -9,7 +9,7 @@ use super::array::{
 use super::records::{self, shm_array_stat_t};
 use super::{bits, guard, handle, memory};
 use crate::array::Array;
-use crate::sync::rwlock::Mode;
+use crate::sync::lock::Mode;
 
 /// Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
 ///

@@ -247,6 +247,16 @@ impl Segment {
         Ok(unsafe { &*known })
     }
 
+    /// The same, to keep. Whoever keeps it lets go of it before the segment.
+    pub fn share_attachment(&self) -> Result<Arc<Attachment>> {
+        let attachment: *const Attachment = self.attachment()?;
+        // SAFETY: it came from Arc::into_raw, and the segment keeps a reference meanwhile.
+        Ok(unsafe {
+            Arc::increment_strong_count(attachment);
+            Arc::from_raw(attachment)
+        })
+    }
+
     /// Who this process is to the others, if it has ever been anybody.
     pub fn known_identity(&self) -> Option<Identity> {
         self.attached().map(|(_, identity)| identity)
