@@ -217,9 +217,9 @@ pub fn play(words: &[String]) -> ExitCode {
 
 /// What things flow through.
 enum Flow {
-    Queue(Queue),
-    Pipe(Pipe),
-    Topic(Topic),
+    Queue(Box<Queue>),
+    Pipe(Box<Pipe>),
+    Topic(Box<Topic>),
 }
 
 impl Flow {
@@ -227,21 +227,21 @@ impl Flow {
         let (capacity, options, name) = (capacity(bytes), ObjectOptions::default(), Some(name));
         let form = |single| queue::Form { capacity, message_bytes: bytes, dtype: None, priorities: 1, single };
         Ok(match kind {
-            "pipe" => Flow::Pipe(Pipe::create(name, PIPE_BYTES, pipe::Ends::default(), &options)?),
+            "pipe" => Flow::Pipe(Box::new(Pipe::create(name, PIPE_BYTES, pipe::Ends::default(), &options)?)),
             "topic" => {
                 let form = topic::Form { capacity, message_bytes: bytes, dtype: None, keep: true };
-                Flow::Topic(Topic::create(name, &form, &options)?)
+                Flow::Topic(Box::new(Topic::create(name, &form, &options)?))
             }
-            _ => Flow::Queue(Queue::create(name, &form(kind == "spsc"), &options)?),
+            _ => Flow::Queue(Box::new(Queue::create(name, &form(kind == "spsc"), &options)?)),
         })
     }
 
     fn open(kind: &str, name: &str, sends: bool) -> Outcome<Flow> {
         let ends = pipe::Ends { reader: !sends, writer: sends };
         let opened = match kind {
-            "pipe" => Pipe::open(name, ends).map(Flow::Pipe),
-            "topic" => Topic::open(name, Access::Write).map(Flow::Topic),
-            _ => Queue::open(name, Access::Write).map(Flow::Queue),
+            "pipe" => Pipe::open(name, ends).map(|pipe| Flow::Pipe(Box::new(pipe))),
+            "topic" => Topic::open(name, Access::Write).map(|topic| Flow::Topic(Box::new(topic))),
+            _ => Queue::open(name, Access::Write).map(|queue| Flow::Queue(Box::new(queue))),
         };
         opened.map_err(|why| format!("open: {why}"))
     }

@@ -12,12 +12,9 @@ use crate::subjects::channels::{WORDS, Words};
 
 /// For mode `random`.
 pub fn crowds() -> Vec<Box<dyn Crowd>> {
-    vec![
-        Box::new(queue_crowd::Messages::default()),
-        Box::new(pipe::Pieces),
-        Box::new(topic_crowd::KEEPING),
-        Box::new(topic_crowd::LOSING),
-    ]
+    let mut crowds: Vec<Box<dyn Crowd>> = vec![Box::new(queue_crowd::Messages::default()), Box::new(pipe::Pieces)];
+    crowds.extend(topic_crowd::crowds().map(|crowd| Box::new(crowd) as Box<dyn Crowd>));
+    crowds
 }
 
 /// For modes `steps` and `syscalls`.

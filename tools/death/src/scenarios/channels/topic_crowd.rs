@@ -36,10 +36,10 @@ pub struct Broadcast {
     kept: RefCell<Option<Kept>>,
 }
 
-/// Publishers wait for slow subscribers.
-pub const KEEPING: Broadcast = Broadcast { name: "topic/keep", keep: true, kept: RefCell::new(None) };
-/// Slow subscribers lose messages.
-pub const LOSING: Broadcast = Broadcast { name: "topic/lose", keep: false, kept: RefCell::new(None) };
+/// Both kinds of topic: publishers wait for slow subscribers, or these lose messages.
+pub fn crowds() -> [Broadcast; 2] {
+    [("topic/keep", true), ("topic/lose", false)].map(|(name, keep)| Broadcast { name, keep, kept: RefCell::new(None) })
+}
 
 /// What a participant keeps from round to round.
 struct Kept {
