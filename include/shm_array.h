@@ -230,12 +230,6 @@ typedef struct shm_topic_t shm_topic_t;
 // closed, or its process dead.
 #define SHM_QUEUE_SPSC 1
 
-// In a message: a consumer had it before, and gave it back or died.
-#define SHM_QUEUE_AGAIN 1
-
-// In a message: it carries an array.
-#define SHM_QUEUE_ARRAY 2
-
 // In figures: the queue is finished.
 #define SHM_QUEUE_FINISHED 4
 
@@ -244,6 +238,12 @@ typedef struct shm_topic_t shm_topic_t;
 
 // The most priorities that a queue can have.
 #define SHM_QUEUE_MAX_PRIORITIES 8
+
+// In a message: a consumer had it before, and gave it back or died.
+#define SHM_QUEUE_AGAIN 1
+
+// In a message: it carries an array.
+#define SHM_QUEUE_ARRAY 2
 
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
@@ -523,23 +523,6 @@ typedef struct shm_array_publish_t {
   uint32_t alive;
 } shm_array_publish_t;
 
-// A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
-typedef struct shm_queue_message_t {
-  // sizeof(shm_queue_message_t), set by the caller.
-  size_t size;
-  // The bytes, aligned to 64; they are the caller's until it lets go of the message.
-  void *data;
-  // Bytes: of a message that was taken, as it was sent; of one that is reserved, room, which the caller sets to the
-  // message's length before it commits.
-  size_t len;
-  // As it was sent; set it before committing. 0 is the least important.
-  uint32_t priority;
-  // SHM_QUEUE_AGAIN, _ARRAY.
-  uint32_t flags;
-  // What names the message: leave it alone.
-  uint64_t token;
-} shm_queue_message_t;
-
 // What is going on at a queue: for people and monitors.
 typedef struct shm_queue_stat_t {
   // sizeof(shm_queue_stat_t), set by the caller.
@@ -571,6 +554,23 @@ typedef struct shm_queue_stat_t {
   // 0.
   uint32_t reserved;
 } shm_queue_stat_t;
+
+// A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
+typedef struct shm_queue_message_t {
+  // sizeof(shm_queue_message_t), set by the caller.
+  size_t size;
+  // The bytes, aligned to 64; they are the caller's until it lets go of the message.
+  void *data;
+  // Bytes: of a message that was taken, as it was sent; of one that is reserved, room, which the caller sets to the
+  // message's length before it commits.
+  size_t len;
+  // As it was sent; set it before committing. 0 is the least important.
+  uint32_t priority;
+  // SHM_QUEUE_AGAIN, _ARRAY.
+  uint32_t flags;
+  // What names the message: leave it alone.
+  uint64_t token;
+} shm_queue_message_t;
 
 // What is going on at a semaphore: for people and monitors.
 typedef struct shm_semaphore_stat_t {
@@ -2068,6 +2068,85 @@ int shm_queue_open_fd(int fd,
 int shm_queue_fd(const shm_queue_t *queue,
                  int *out_fd);
 
+// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
+//
+// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
+// consumer has taken, and gives back later, is delivered to who receives then.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_finish(const shm_queue_t *queue);
+
+// A descriptor that becomes readable when there is a message to take, or the queue is finished. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_queue_notify_fd(const shm_queue_t *queue,
+                        int *out_fd);
+
+// A descriptor that becomes readable when there is room for a message, or the queue is finished: for who would have to
+// wait in shm_queue_send() or shm_queue_reserve().
+//
+// Read it (8 bytes) first, then send with a timeout of 0 until there is no room: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_queue_notify_room_fd(const shm_queue_t *queue,
+                             int *out_fd);
+
+// How many messages wait, about: others are sending and receiving.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_queue_count(const shm_queue_t *queue,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_dtype(const shm_queue_t *queue);
+
+// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_name(const shm_queue_t *queue);
+
+// How much there is in the queue, and how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_queue_stat(const shm_queue_t *queue,
+                   struct shm_queue_stat_t *out);
+
+// Take a queue's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_queue_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
+void shm_queue_close(shm_queue_t *queue);
+
 // Send a copy of `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
 //
 // Messages of one priority arrive in the order in which they were sent, higher priorities first. A producer that dies
@@ -2252,85 +2331,6 @@ int shm_queue_receive_array(const shm_queue_t *queue,
                             uint32_t flags,
                             int64_t timeout_ns,
                             shm_array_t **out);
-
-// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
-//
-// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
-// consumer has taken, and gives back later, is delivered to who receives then.
-//
-// Returns:
-//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
-//
-// Since 0.1.
-int shm_queue_finish(const shm_queue_t *queue);
-
-// A descriptor that becomes readable when there is a message to take, or the queue is finished. For epoll, asyncio, libuv.
-//
-// Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
-// shm_array_notify_fd().
-//
-// Returns:
-//   EMFILE  each needs two descriptors. EINVAL: NULL.
-//
-// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
-// Since 0.1.
-int shm_queue_notify_fd(const shm_queue_t *queue,
-                        int *out_fd);
-
-// A descriptor that becomes readable when there is room for a message, or the queue is finished: for who would have to
-// wait in shm_queue_send() or shm_queue_reserve().
-//
-// Read it (8 bytes) first, then send with a timeout of 0 until there is no room: another may have been faster. See
-// shm_array_notify_fd().
-//
-// Returns:
-//   EMFILE  each needs two descriptors. EINVAL: NULL.
-//
-// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
-// Since 0.1.
-int shm_queue_notify_room_fd(const shm_queue_t *queue,
-                             int *out_fd);
-
-// How many messages wait, about: others are sending and receiving.
-//
-// Returns:
-//   EINVAL  NULL.
-//
-// Since 0.1.
-int shm_queue_count(const shm_queue_t *queue,
-                    uint64_t *out);
-
-// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
-//
-// Borrowed from the handle. Since 0.1.
-const char *shm_queue_dtype(const shm_queue_t *queue);
-
-// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
-//
-// Borrowed from the handle. Since 0.1.
-const char *shm_queue_name(const shm_queue_t *queue);
-
-// How much there is in the queue, and how large it is. For people and monitors.
-//
-// Returns:
-//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
-//
-// Since 0.1.
-int shm_queue_stat(const shm_queue_t *queue,
-                   struct shm_queue_stat_t *out);
-
-// Take a queue's name away. Who has it open keeps it.
-//
-// Returns:
-//   as shm_array_unlink().
-//
-// Since 0.1.
-int shm_queue_unlink(const char *name);
-
-// Close a handle. NULL is fine.
-//
-// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
-void shm_queue_close(shm_queue_t *queue);
 
 // A short text for a code that a function returned.
 //

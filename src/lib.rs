@@ -46,6 +46,7 @@ pub use os::racing::Room;
 pub use os::time::Timeout;
 pub use segment::birth::{Readiness, Way};
 pub use segment::directory::Entry;
+pub use segment::holders::Holder;
 pub use segment::object::ObjectOptions;
 pub use segment::{Access, literal, npy};
 pub use sync::barrier::Barrier;

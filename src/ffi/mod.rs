@@ -14,6 +14,7 @@ pub mod options;
 pub mod pipe;
 pub mod publish;
 pub mod queue;
+pub mod queue_messages;
 pub mod records;
 pub mod report;
 pub mod semaphore;

@@ -13,6 +13,8 @@ pub mod directory;
 pub mod elements;
 pub mod examine;
 pub mod format;
+pub mod holders;
+mod huge;
 pub mod lease;
 pub mod literal;
 pub mod npy;
@@ -138,6 +140,12 @@ impl Segment {
     pub fn reserve(&self, fd: BorrowedFd<'_>, bytes: Range<u64>) -> Result<()> {
         let len = bytes.end.saturating_sub(bytes.start);
         file::allocate(fd, bytes.start, len).map_err(|errno| refusal::no_room(&self.place, fd, len, errno))
+    }
+
+    /// As [`Segment::reserve`], through the mapping: for who has no descriptor, or a private mapping.
+    pub fn populate(&self, bytes: Range<u64>) -> Result<()> {
+        let range = bytes.start as usize..bytes.end as usize;
+        birth::populate(&self.map, range, Advice::PopulateWrite, "create without SHM_ARRAY_LAZY")
     }
 
     /// Tell the kernel how this process will use a part of the file.

@@ -24,29 +24,28 @@
 //! Where messages are overwritten a reader copies, word by word, and then looks at the block's number again: if that has
 //! changed, what it copied is torn, and lost (a seqlock).
 
+mod publisher;
+mod subscriber;
 mod subscribers;
 
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::blocks::{self, Blocks};
-use super::post::Post;
+use super::post::{Pace, Post};
 use super::queue::{MAX_CAPACITY, MAX_MESSAGE};
-use super::turn;
 use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
-use crate::os::process;
 use crate::os::time::Timeout;
 use crate::segment::Access;
-use crate::segment::attachment::Attachment;
 use crate::segment::format::{DEFAULT_SLOTS, kind};
 use crate::segment::object::{Object, ObjectOptions, State};
 use crate::sync::notifier::Watches;
 
-use subscribers::{Arrivals, Departures, Entry, Subscribers};
+use subscribers::{Departures, Entry, Subscribers};
 
 const KEEP: u32 = 1;
 const TYPED: u32 = 2;
@@ -127,10 +126,9 @@ pub struct Topic {
     keep: bool,
     /// Index of this handle's entry plus one, above it the epoch of the process that it subscribed in.
     subscribed: AtomicU64,
+    pace: Pace,
 }
 
-/// Lost races, with the publisher or another thread, before a look at the clock.
-const ATTEMPTS: u32 = 64;
 const INDEX: u64 = 0xFFFF_FFFF;
 
 impl Topic {
@@ -207,7 +205,7 @@ impl Topic {
         let object = Arc::new(object);
         let (watches, subscribed) = (Watches::default(), AtomicU64::new(0));
         let all = Arc::new(Subscribers::new(object.clone(), entries));
-        Ok(Topic { watches, object, blocks, all, typed, keep: form.keep, subscribed })
+        Ok(Topic { watches, object, blocks, all, typed, keep: form.keep, subscribed, pace: Pace::default() })
     }
 
     /// Refuse the topic unless its messages are of this dtype; `None`: of any bytes.
@@ -217,166 +215,6 @@ impl Topic {
 
     fn block(&self, number: u64) -> usize {
         (number % self.blocks.count() as u64) as usize
-    }
-
-    /// Let every subscriber have a copy of these bytes. Where nothing is overwritten this waits for the slowest.
-    pub fn publish(&self, bytes: &[u8], timeout: Timeout) -> Result<()> {
-        self.object.require_writable()?;
-        if bytes.len() > self.blocks.room() {
-            let (len, room) = (bytes.len(), self.blocks.room());
-            let words = format!("a message of {len} bytes; this topic was created for at most {room}");
-            return Err(Error::os(Errno::EMSGSIZE, words));
-        }
-        if !self.typed.is_whole(bytes.len()) {
-            return Err(self.typed.not_whole(bytes.len()));
-        }
-        let (state, attachment) = (self.object.state(), self.object.attachment()?);
-        let attempt = || self.try_publish(bytes, attachment);
-        let done = state.publishers.wait(timeout, attempt, || self.all.drop_dead(attachment).map(drop))?;
-        done.ok_or_else(|| {
-            let behind = self.stat().behind;
-            expired(
-                timeout,
-                format!("the slowest subscriber is {behind} messages behind, or somebody else is publishing"),
-            )
-        })
-    }
-
-    fn try_publish(&self, bytes: &[u8], attachment: &Attachment) -> Result<Option<()>> {
-        let state = self.object.state();
-        let Some(guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
-        let number = state.published.load(Relaxed);
-        if number & FINISHED != 0 {
-            return Err(finished());
-        }
-        if self.keep && number >= state.limit.load(Relaxed) {
-            let limit = self.all.slowest(number).saturating_add(self.capacity());
-            state.limit.store(limit, Relaxed);
-            if number >= limit {
-                return Ok(None);
-            }
-        }
-        let block = self.block(number);
-        let header = self.blocks.header(block);
-        header.holder.store(0, Relaxed);
-        // SYNC: pairs with the fence in `copy`: who sees any of the new bytes sees that the old number is gone.
-        fence(Release);
-        self.blocks.write_racing(block, bytes);
-        header.len.store(bytes.len() as u64, Relaxed);
-        // SYNC: pairs with the Acquire in `copy`.
-        header.holder.store(number + 1, Release);
-        // SYNC: pairs with the Acquire in `try_receive`.
-        let done = state.published.compare_exchange(number, number + 1, SeqCst, Relaxed);
-        drop(guard);
-        done.map_err(|_| finished())?;
-        state.subscribers.ring();
-        Ok(Some(()))
-    }
-
-    /// Subscribe through this handle, from the next message on.
-    pub fn subscribe(&self, timeout: Timeout) -> Result<()> {
-        self.object.require_writable()?;
-        let (state, attachment) = (self.object.state(), self.object.attachment()?);
-        let me = attachment.identity()?;
-        if self.own_entry().is_some() {
-            return Err(Error::os(Errno::EBUSY, "this handle is a subscriber already: open another one"));
-        }
-        let attempt = || {
-            let Some(_guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
-            let is_free = |index: &usize| self.all.entry(*index).is_some_and(|entry| entry.owner.load(SeqCst) == 0);
-            let mut free = (0..self.all.len()).find(is_free);
-            if free.is_none() && self.all.drop_dead(attachment)? > 0 {
-                free = (0..self.all.len()).find(is_free);
-            }
-            let Some((index, entry)) = free.and_then(|index| Some((index, self.all.entry(index)?))) else {
-                let words = format!("the topic has {} subscribers, and was created for no more", self.all.len());
-                return Err(Error::os(Errno::EUSERS, words));
-            };
-            entry.position.store(state.published.load(Relaxed) & !FINISHED, Relaxed);
-            entry.owner.store(me.bits(), SeqCst);
-            self.subscribed.store(process::epoch() << 32 | (index as u64 + 1), Release);
-            Ok(Some(()))
-        };
-        let done = state.publishers.wait(timeout, attempt, || Ok(()))?;
-        done.ok_or_else(|| expired(timeout, "somebody is publishing all the time".into()))
-    }
-
-    /// This handle's entry, unless it is a parent process's.
-    fn own_entry(&self) -> Option<&Entry> {
-        let subscribed = self.subscribed.load(Acquire);
-        let is_ours = subscribed >> 32 == process::epoch() & INDEX;
-        (is_ours && subscribed & INDEX != 0).then(|| self.all.entry((subscribed & INDEX) as usize - 1)).flatten()
-    }
-
-    /// Copy the next message into `buffer`. Where it is too long it stays: EMSGSIZE.
-    pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Heard> {
-        let entry = self.own_entry().ok_or_else(no_subscriber)?;
-        let state = self.object.state();
-        let heard = state.subscribers.wait(timeout, || self.try_receive(entry, buffer), || Ok(()))?;
-        heard.ok_or_else(|| expired(timeout, "nothing new was published".into()))
-    }
-
-    fn try_receive(&self, entry: &Entry, buffer: &mut [u8]) -> Result<Option<Heard>> {
-        let state = self.object.state();
-        for _ in 0..ATTEMPTS {
-            let begin = entry.position.load(Acquire);
-            let published = state.published.load(Acquire);
-            let end = published & !FINISHED;
-            if begin >= end {
-                return if published & FINISHED == 0 { Ok(None) } else { Err(at_end()) };
-            }
-            // What has been overwritten for certain; of the rest, blocks tell.
-            let mut number = begin.max(end.saturating_sub(self.capacity()));
-            let mut copied = self.copy(number, buffer)?;
-            while copied.is_none() && number + 1 < end {
-                number += 1;
-                copied = self.copy(number, buffer)?;
-            }
-            // An exchange: another thread may read through the same handle.
-            if let Some(len) = copied
-                && entry.position.compare_exchange(begin, number + 1, SeqCst, Relaxed).is_ok()
-            {
-                if self.keep {
-                    state.publishers.ring();
-                }
-                return Ok(Some(Heard { len, lost: number - begin }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Copy one message; `None` where it has been overwritten, or is just being.
-    fn copy(&self, number: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
-        let block = self.block(number);
-        let holder = &self.blocks.header(block).holder;
-        // SYNC: pairs with the second store in `try_publish`.
-        if holder.load(Acquire) != number + 1 {
-            return Ok(None);
-        }
-        let len = self.blocks.len(block);
-        let fits = len.min(buffer.len());
-        self.blocks.read_racing(block, &mut buffer[..fits]);
-        // SYNC: pairs with the fence in `try_publish`: if a byte is newer, so is the number.
-        fence(Acquire);
-        if holder.load(Relaxed) != number + 1 {
-            return Ok(None);
-        }
-        if len > buffer.len() {
-            let room = buffer.len();
-            return Err(Error::os(
-                Errno::EMSGSIZE,
-                format!(
-                    "the next message has {len} bytes, and the buffer has room for {room}: the message was left there"
-                ),
-            ));
-        }
-        Ok(Some(len))
-    }
-
-    /// A descriptor that becomes readable when there is a message for this handle's subscriber, or never will be another.
-    pub fn notify_fd(&self) -> Result<OwnedFd> {
-        let entry = self.own_entry().ok_or_else(no_subscriber)?;
-        self.watches.add(Arc::new(Arrivals(self.object.clone())), Some(entry.position.load(SeqCst)))
     }
 
     /// A descriptor that becomes readable when nobody is too slow for one more message, or the topic is finished.
@@ -482,14 +320,6 @@ fn check(form: &Form, itemsize: u64) -> Result<()> {
 #[cold]
 fn finished() -> Error {
     Error::os(Errno::EPIPE, "the topic is finished: nothing is published any more")
-}
-
-#[cold]
-fn no_subscriber() -> Error {
-    Error::os(
-        Errno::EPERM,
-        "this handle is no subscriber: call shm_topic_subscribe() first; a child made by fork is none",
-    )
 }
 
 #[cold]
