@@ -11,7 +11,6 @@ Below the table stand the aims, and where the time of shm_array goes. Ways whose
 joblib, SharedArray, ray (python/requirements-benches.txt has them all).
 """
 
-import atexit
 import multiprocessing
 import os
 import pickle
@@ -172,15 +171,15 @@ def joblib_with_ours(data, parallel):
         return joblib_sums(shared, parallel)
 
 
-ray_directory = Path(tempfile.gettempdir(), f"sums-ray-{os.getpid()}")
+def ray_directory(pid):
+    return Path(tempfile.gettempdir(), f"sums-ray-{pid}")
 
 
 def ray_start():
     import ray
 
-    atexit.register(shutil.rmtree, ray_directory, ignore_errors=True)
     ray.init(
-        num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False, _temp_dir=str(ray_directory)
+        num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False, _temp_dir=str(ray_directory(os.getpid()))
     )
 
     @ray.remote
@@ -239,6 +238,9 @@ def run(way, count):
     except ImportError as error:
         print(f"no {error.name}", flush=True)
         return
+    # Memory is touched and freed first: the host of a virtual machine takes its time to give what nobody has touched for
+    # some seconds, and that would be measured, whatever the way.
+    np.ones(count)
     print("ready", flush=True)
     sys.stdin.readline()
     begin = time.perf_counter()
@@ -268,6 +270,7 @@ def measure(way, count, watch):
                 peak = max(peak, five_ways.pss(process.pid))
                 time.sleep(0.01)
             words = process.stdout.read().split()
+        shutil.rmtree(ray_directory(process.pid), ignore_errors=True)
         errors.seek(0)
         if process.returncode != 0 or not words:
             raise RuntimeError(f"{way} ended with {process.returncode}:\n{errors.read()}")
