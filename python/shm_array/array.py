@@ -167,6 +167,8 @@ def create(
         name,
     )
     array = Array._over(handle, untracked)
+    if type(name) is str:
+        remember(opened_of(array), name, "r+", untracked)
     if fill is not None:
         try:
             with array.lock():
@@ -191,11 +193,11 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
 
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
-    flags = _open_flags(mode, untracked, adopt)
     plain = id is None and not adopt and mode != "c" and type(name) is str
     known = opened_by(name, mode, untracked) if plain else None
     if known is not None:
         return Array._over(known.duplicate(), untracked)
+    flags = _open_flags(mode, untracked, adopt)
     handle = _library.Handle()
     if id is None:
         code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
@@ -284,7 +286,7 @@ class Array(np.ndarray):
         """The Array of what a handle has open."""
         view = _library.View(size=ctypes.sizeof(_library.View))
         check(library.shm_array_view(handle, ctypes.byref(view)))
-        dtype = _dtype.from_text(view.dtype.decode(), view.dtype_tag.decode())
+        dtype = _dtype.of_view(view)
         memory = Opened(handle, view, untracked).memory()
         shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
         return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides)
