@@ -37,7 +37,7 @@ def race(title, candidates, number):
     medians = {name: statistics.median(each) for name, each in times.items()}
     first = next(iter(medians.values()))
     cells = (f"{name} {time:.3g} ({time / first:.2f}x)" for name, time in medians.items())
-    print(f"{title:28}" + ", ".join(cells), flush=True)
+    print(f"{title:30}" + ", ".join(cells), flush=True)
 
 
 def methods(lock):

@@ -16,8 +16,17 @@ it ever removes it. Each array is a valid .npy file as well: ``np.load("/dev/shm
 Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Queue and Pipe stand beside the arrays, as in
 multiprocessing: `import shm_array` in the place of `import multiprocessing`, and a killed process hangs nobody.
 
-Everything here is ctypes over libshm_array.so; array.py has the calls, and _library.py tells where the library is
-looked for.
+Everything here is ctypes over libshm_array.so; the calls that programs make most often also go through a small compiled
+module, where it is there. Where to look:
+
+    array.py, _creation.py          arrays: making and opening them, and all their methods
+    _opened.py                      what an open array has besides its elements, and the end of it
+    _lock.py, _acquiring.py         the lock of an array, also for asyncio
+    _sync.py, _queue.py, _pipe.py   the classes with multiprocessing's names; _object.py: what they have in common
+    _waiting.py, _asyncio.py        how to wait: so that Ctrl-C ends it, and so that an event loop goes on
+    _handover.py, _interchange.py   arrays for other processes, and for other libraries
+    _library.py, _structs.py        the C library's functions, structs and constants, and where it is looked for
+    _quick.py, _hot.c               the compiled module
 """
 
 from ._creation import adopt, asarray, copy, empty, empty_like, exists, from_file, full, zeros
