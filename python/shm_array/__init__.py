@@ -22,7 +22,8 @@ module, where it is there. Where to look:
     array.py, _creation.py          arrays: making and opening them, and all their methods
     _opened.py                      what an open array has besides its elements, and the end of it
     _lock.py, _acquiring.py         the lock of an array, also for asyncio
-    _sync.py, _queue.py, _pipe.py   the classes with multiprocessing's names; _object.py: what they have in common
+    _sync.py, _signals.py           the classes with multiprocessing's names: locks; semaphores, events, barriers
+    _queue.py, _pipe.py             queues and pipes; _object.py: what all objects that are no arrays have in common
     _waiting.py, _asyncio.py        how to wait: so that Ctrl-C ends it, and so that an event loop goes on
     _handover.py, _interchange.py   arrays for other processes, and for other libraries
     _library.py, _structs.py        the C library's functions, structs and constants, and where it is looked for
@@ -48,7 +49,8 @@ from ._lock import Held
 from ._parallel import parallel_for
 from ._pipe import Connection, Pipe
 from ._queue import Queue, ShutDown, Taken
-from ._sync import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
+from ._signals import Barrier, BoundedSemaphore, Event, Semaphore
+from ._sync import Condition, Lock, RLock
 from .array import Array, Entry, Published, Stat, collect, create, list, open, open_fd, unlink
 
 __version__ = "0.1.0"
