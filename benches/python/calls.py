@@ -37,7 +37,7 @@ def race(title, candidates, number):
     medians = {name: statistics.median(each) for name, each in times.items()}
     first = next(iter(medians.values()))
     cells = (f"{name} {time:.3g} ({time / first:.2f}x)" for name, time in medians.items())
-    print(f"{title:28}" + ", ".join(cells), flush=True)
+    print(f"{title:30}" + ", ".join(cells), flush=True)
 
 
 def methods(lock):
@@ -176,15 +176,14 @@ def opening():
             with shm_array.open(name, "r+") as array:
                 return array[0]
 
-        def ours_anew(name=name):
+        def ours_anew(name=name):  # under a name by which this process has not opened it
             with shm_array.open("shm://" + name, "r+") as array:
                 return array[0]
 
         openers = {"mp.shared_memory": standard, "shm_array": ours, "shm_array, mapped anew": ours_anew}
         if SharedArray:
             openers["SharedArray"] = lambda name=name: SharedArray.attach(f"shm://{name}-sa")[0]
-        with shm_array.open(name, "r+"):  # as in a program that uses the array: the second of ours maps it anew
-            race(f"open, element, close, {length // 1000} k", openers, 500)
+        race(f"open, element, close, {8 * length // 1000} kB", openers, 500)
         made.unlink()
         segment.close()
         segment.unlink()

@@ -18,8 +18,19 @@ arrays, as in multiprocessing: `import shm_array` in the place of `import multip
 nobody. Frames (the latest of many whole arrays), Topic (one to many), Signals (named bits) and Fifo (bytes) have no
 counterpart there.
 
-Everything here is ctypes over libshm_array.so; array.py has the calls, and _library.py tells where the library is
-looked for.
+Everything here is ctypes over libshm_array.so; the calls that programs make most often also go through a small compiled
+module, where it is there. Where to look:
+
+    array.py, _creation.py          arrays: making and opening them, and all their methods
+    _opened.py                      what an open array has besides its elements, and the end of it
+    _lock.py, _acquiring.py         the lock of an array, also for asyncio
+    _sync.py, _primitives.py        the classes with multiprocessing's names: locks; semaphores, events, barriers
+    _frames.py, _topic.py, _signals.py, _fifo.py   what has no counterpart there
+    _queue.py, _pipe.py             queues and pipes; _object.py: what all objects that are no arrays have in common
+    _waiting.py, _asyncio.py        how to wait: so that Ctrl-C ends it, and so that an event loop goes on
+    _handover.py, _interchange.py   arrays for other processes, and for other libraries
+    _library.py, _structs.py        the C library's functions, structs and constants, and where it is looked for
+    _quick.py, _hot.c               the compiled module
 """
 
 from ._creation import adopt, asarray, copy, empty, empty_like, exists, from_file, full, zeros
@@ -43,9 +54,10 @@ from ._library import version
 from ._lock import Held
 from ._parallel import parallel_for
 from ._pipe import Connection, Pipe
+from ._primitives import Barrier, BoundedSemaphore, Event, Semaphore
 from ._queue import Queue, Reserved, ShutDown, Taken
 from ._signals import Signals
-from ._sync import Barrier, BoundedSemaphore, Condition, Event, Lock, RLock, Semaphore
+from ._sync import Condition, Lock, RLock
 from ._topic import Subscription, Topic
 from .array import Array, Entry, Published, Stat, collect, create, list, open, open_fd, unlink
 

@@ -34,6 +34,17 @@ def to_text(dtype):
     return descr if isinstance(descr, str) else repr(descr), ""
 
 
+_plain = {text.encode(): np.dtype(text) for text in ("<f8", "<f4", "<i8", "<i4", "|u1")}
+
+
+def of_view(view):
+    """The dtype that the library's struct tells of; at once for the most usual ones."""
+    dtype = _plain.get(view.dtype)
+    if dtype is None or view.dtype_tag:
+        return from_text(view.dtype.decode(), view.dtype_tag.decode())
+    return dtype
+
+
 def from_text(text, tag):
     """The dtype that a text and a tag stand for; plain bytes of the right size, and a warning, for an unknown tag."""
     descr = ast.literal_eval(text) if text.startswith("[") else text
@@ -45,5 +56,5 @@ def from_text(text, tag):
 
         return np.dtype(getattr(ml_dtypes, tag))
     except (ImportError, AttributeError, TypeError) as error:
-        warnings.warn(f"elements of dtype {tag!r} are shown as bare bytes ({dtype}): {error}", stacklevel=4)
+        warnings.warn(f"elements of dtype {tag!r} are shown as bare bytes ({dtype}): {error}", stacklevel=5)
         return dtype

@@ -118,7 +118,7 @@ class Opened(QuickOpened):
     def close(self):
         self.closed = True
         self.descriptor = None
-        for handle, rows in tuple((self.locks or {}).items()):
+        for handle, rows in tuple(self.locks.items()) if self.locks else ():
             if rows is None:
                 library.shm_array_unlock(handle)
             else:

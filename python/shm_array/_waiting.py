@@ -10,6 +10,7 @@ from ._arguments import nanoseconds
 
 SLICE = 0.1  # seconds
 NOT_YET = frozenset((errno.EAGAIN, errno.EBUSY, errno.ETIMEDOUT))
+RELEASED_TOO_OFTEN = "semaphore or lock released too many times"
 
 
 def checked(timeout):
@@ -17,6 +18,13 @@ def checked(timeout):
     if timeout is not None and not timeout >= 0:
         raise ValueError(f"timeout is {timeout}, expected seconds from 0 on, or None to wait for ever")
     return timeout
+
+
+def patience(block, timeout):
+    """multiprocessing's two arguments as one: a negative timeout is 0, and without `block` there is none."""
+    if not block:
+        return 0
+    return None if timeout is None else max(0, timeout)
 
 
 def in_slices(attempt, timeout, length=SLICE):

@@ -4,7 +4,6 @@ What a caller gets is an Array, a numpy array whose elements lie in the library'
 two live and end together.
 """
 
-import collections
 import ctypes
 import errno
 import io
@@ -21,6 +20,7 @@ from ._library import check, library
 from ._lock import acquire
 from ._opened import Opened, opened_by, opened_of, remember, still_open
 from ._quick import quicken
+from ._records import Entry, Published, Stat
 from ._waiting import NOT_YET, checked, in_slices
 
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
@@ -47,61 +47,6 @@ _KINDS = {
 }
 _PLACEMENT_NAMES = {number: name for name, number in _PLACEMENTS.items()}
 _LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
-
-
-class Stat(
-    collections.namedtuple(
-        "Stat",
-        "id generation capacity_bytes file_bytes data_offset created creator_pid lifetime slots lock lock_pid "
-        "inconsistent attached pids",
-    )
-):
-    """What Array.stat() tells about an array, at one moment.
-
-    id              the segment's identity, 16 bytes; see `id` of open()
-    generation      how many exclusive locks have come to their end: writes that are complete
-    capacity_bytes  bytes that the elements may take before the array is full
-    file_bytes      bytes of the whole file, elements and management
-    data_offset     bytes from the file's start to the first element
-    created         seconds since 1970, as time.time()
-    creator_pid     the process that made the array
-    lifetime        "until-unlinked" or "last-close"
-    slots           how many processes can lock at the same time
-    lock            None, "exclusive" or "shared"
-    lock_pid        the process that holds it exclusively, or 0
-    inconsistent    True from the death of a writer until somebody recovers the array
-    attached        how many processes are known to use the array
-    pids            their numbers, 64 at most
-    """
-
-    __slots__ = ()
-
-
-class Published(collections.namedtuple("Published", "generation time age pid alive")):
-    """The last write of an array, as Array.published has it.
-
-    generation  how many writes were complete with it
-    time        when its lock was given back, in seconds since 1970, as time.time(); to some milliseconds
-    age         how long ago that is, in seconds
-    pid         the process that wrote
-    alive       whether that process still lives
-    """
-
-    __slots__ = ()
-
-
-class Entry(
-    collections.namedtuple(
-        "Entry", "name shape dtype itemsize file_bytes generation created id lifetime attached lock_pid kind"
-    )
-):
-    """One segment in what list() returns: `attached` is True if a live process uses it, `dtype` numpy's text for it.
-
-    `kind` is "array", "semaphore", "event" (Signals too), "barrier", "queue", "pipe" (Fifo too), "topic" or "frames".
-    The rest means what it means in Stat.
-    """
-
-    __slots__ = ()
 
 
 def create(
@@ -195,6 +140,8 @@ def create(
         name,
     )
     array = Array._over(handle, untracked)
+    if type(name) is str:
+        remember(opened_of(array), name, "r+", untracked)
     if fill is not None:
         try:
             with array.lock():
@@ -221,11 +168,11 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=Fals
 
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
-    flags = _open_flags(mode, untracked, adopt) | _at_once(populate, mlock)
     plain = id is None and not (adopt or populate or mlock) and mode != "c" and type(name) is str
     known = opened_by(name, mode, untracked) if plain else None
     if known is not None:
         return Array._over(known.duplicate(), untracked)
+    flags = _open_flags(mode, untracked, adopt) | _at_once(populate, mlock)
     handle = _library.Handle()
     if id is None:
         code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
@@ -315,7 +262,7 @@ class Array(np.ndarray):
         """The Array of what a handle has open."""
         view = _library.View(size=ctypes.sizeof(_library.View))
         check(library.shm_array_view(handle, ctypes.byref(view)))
-        dtype = _dtype.from_text(view.dtype.decode(), view.dtype_tag.decode())
+        dtype = _dtype.of_view(view)
         memory = Opened(handle, view, untracked).memory()
         shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
         return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides)
