@@ -120,7 +120,7 @@ impl Post {
             let (mut pauses, mut paused) = (lull, 0);
             while (0..pauses).all(|_| patience.spin()) && time::coarse_ms() == begun {
                 if let Some(done) = attempt()? {
-                    return Ok(Some((done, paused == 0)));
+                    return Ok(Some((done, paused == 0 && !patience.has_slept())));
                 }
                 paused += pauses;
                 pauses = if paused < ALL_PAUSES { (pauses * 2).min(MOST_PAUSES.max(lull)) } else { 1 };

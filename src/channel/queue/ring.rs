@@ -196,7 +196,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Take the first block that is listed, in the name of `taker`; says which, and its new holder word.
+    /// Take the first block that is listed, in the name of `taker`; says which, and its new holder word. `soon` is told
+    /// which block is likely to be the next.
     #[inline]
     pub fn pop(
         &self,
@@ -241,7 +242,7 @@ impl Ring {
 
     /// The block that is listed behind `position`, if one is: whoever pops is likely to want it soon.
     #[inline]
-    pub fn next(&self, position: u64) -> Option<usize> {
+    fn next(&self, position: u64) -> Option<usize> {
         let next = position.wrapping_add(1);
         let entry = Entry(self.slot(next).load(Relaxed));
         if entry.ahead_of(next >> self.shift) == 0 { entry.block() } else { None }
