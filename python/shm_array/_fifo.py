@@ -26,6 +26,8 @@ class Fifo(io.RawIOBase):
     data those of other writers may come.
     """
 
+    _end, name, mode = None, "", "r"  # for __del__, which closes also what could not be opened
+
     def __init__(self, name=None, mode="r", *, capacity=65536, exist_ok=False, lifetime="until-unlinked"):
         self._take(End.new(name, one_of("mode", mode, _ENDS), capacity, exist_ok, lifetime))
 
@@ -115,7 +117,8 @@ class Fifo(io.RawIOBase):
         """Close this end."""
         if not self.closed:
             super().close()
-            self._end.close()
+            if self._end is not None:
+                self._end.close()
 
     def _check_open(self):
         if self.closed:
