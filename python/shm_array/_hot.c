@@ -1,11 +1,12 @@
 /* _hot.c - the usual case of the calls that programs make most often, without the toll of ctypes.
  *
- * Everything this package does, it does in Python, over ctypes. This module only goes ahead: quicken(cls) puts C
- * functions in front of some methods. Each tries its call once, without waiting and with the GIL held: a lock that is
- * free, a queue with room, a message that has come. If that fails and the caller has patience, it waits for one slice of
- * time without the GIL. Whatever else there is to do (to wait longer, to raise, to hear of a death, to convert an
- * argument) the Python method does, from the beginning, as if nothing had been tried. So there is one definition of each
- * method, waits are interrupted by signals as ever, and without this module nothing is missing.
+ * Everything this package does, it does in Python, over ctypes. This module only goes ahead: put_in_front() makes C
+ * functions that stand before some methods. Each tries its call once, without waiting and with the GIL held: a lock
+ * that is free, a queue with room, a message that has come. If that fails and the caller has patience, it waits for one
+ * slice of time without the GIL. Whatever else there is to do (to wait longer, to raise, to hear of a death, to convert
+ * an argument) the Python method does, from the beginning, as if nothing had been tried. So there is one definition of
+ * each method, waits are interrupted by signals as ever, and without this module nothing is missing. Only a long
+ * message, once it has begun to go through a pipe, goes through it here to its end.
  *
  * It is linked with nothing: bind() gets the addresses of the functions in the library that ctypes has loaded. It uses
  * Python's limited API of 3.9, so that one compiled module serves all versions from then on.

@@ -25,8 +25,8 @@ class Opened(QuickOpened):
     """One opening of a segment: the handle, and what close() has to end. It is what numpy's arrays are based on."""
 
     __slots__ = (
-        "__array_interface__", "__weakref__", "_identity", "_name", "descriptor", "is_segment", "locks", "mode", "spare",
-        "untracked",
+        "__array_interface__", "__weakref__", "_identity", "_name", "descriptor", "is_segment", "locks", "mode",
+        "spare", "untracked",
     )  # fmt: skip
 
     def __init__(self, handle, view, untracked):

@@ -187,7 +187,8 @@ class RLock(Lock):
         """Not possible: all tasks of an event loop are one thread, and could all have it at once."""
         raise RuntimeError("an RLock belongs to a thread, and all tasks of an event loop are one thread: use a Lock")
 
-    __enter__ = acquire
+    def __enter__(self):
+        return self.acquire()
 
     def __exit__(self, *exception):
         self.release()

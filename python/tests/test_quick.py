@@ -1,4 +1,4 @@
-"""The compiled module in front of Python methods: it is there when it should be, and nobody can tell but by the time."""
+"""The compiled module in front of Python methods: there when it should be, and nobody can tell but by the time."""
 
 import ctypes
 import inspect
