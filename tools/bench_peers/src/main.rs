@@ -171,6 +171,7 @@ fn throughput(peer: &Peer, bytes: usize, senders: u64) -> Option<f64> {
                 }
                 // Until all is received: some peers take their messages with them.
                 start.wait(2 * senders as u32 + 1);
+                channel.stop();
             })
         })
         .collect();
@@ -213,6 +214,8 @@ fn round_trip(peer: &Peer, bytes: usize) -> Option<(f64, f64)> {
             back.send(&buffer[..len]);
         }
         start.wait(2);
+        there.stop();
+        back.stop();
     });
     bind(0);
     there.start(true);

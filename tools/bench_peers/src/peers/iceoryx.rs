@@ -94,6 +94,10 @@ impl Channel for Iceoryx {
         self.end = Some(End { publisher, subscriber, _service: service, _node: node });
     }
 
+    fn stop(&mut self) {
+        self.end = None; // or its files stay
+    }
+
     fn send(&mut self, bytes: &[u8]) {
         let publisher = self.end.as_ref().and_then(|end| end.publisher.as_ref()).expect("started");
         // A subscriber that is listed may not be connected yet: then nobody has had the message.

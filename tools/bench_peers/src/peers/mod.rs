@@ -21,6 +21,8 @@ pub trait Channel {
     fn receive(&mut self, buffer: &mut [u8]) -> usize;
     /// After fork, in each process, before its first message.
     fn start(&mut self, _sends: bool) {}
+    /// Before such a process ends, without running anything else of its parent's.
+    fn stop(&mut self) {}
 }
 
 /// A kind of channel.
