@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include <dirent.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -13,6 +14,15 @@ static inline shm_array_options_t no_options(void)
     shm_array_options_t options;
     memset(&options, 0, sizeof options);
     options.size = sizeof options;
+    return options;
+}
+
+static inline shm_object_options_t object_options(uint32_t flags)
+{
+    shm_object_options_t options;
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.flags = flags;
     return options;
 }
 
@@ -69,6 +79,24 @@ static inline int slowly(void) { return getenv("CHECK_SECONDS") != NULL; }
 /* "I have got so far", from one process to another through a pipe. */
 static inline void tell(const int pipe_ends[2]) { CHECK(write(pipe_ends[1], "!", 1) == 1); }
 static inline void hear(const int pipe_ends[2]) { char byte; CHECK(read(pipe_ends[0], &byte, 1) == 1); }
+
+/* Whether a descriptor becomes readable within that time. */
+static inline int readable(int fd, int milliseconds)
+{
+    struct pollfd asked = {fd, POLLIN, 0};
+    int ready = poll(&asked, 1, milliseconds);
+    CHECK(ready >= 0);
+    return ready == 1 && asked.revents == POLLIN;
+}
+
+/* Reads what made a notifying descriptor readable; how often it was told. */
+static inline uint64_t drained(int fd)
+{
+    uint64_t count = 0;
+    ssize_t got = read(fd, &count, sizeof count);
+    CHECK(got == sizeof count || (got == -1 && errno == EAGAIN));
+    return count;
+}
 
 static inline int files_in(const char *directory)
 {

@@ -1,19 +1,9 @@
-/* objects.h - what tests of semaphores, events and barriers begin with: options, handles, a clock. */
+/* objects.h - what tests of semaphores, events and barriers begin with: handles, a clock. */
 #ifndef OBJECTS_H
 #define OBJECTS_H
 
 #include "given.h"
-#include <poll.h>
 #include <time.h>
-
-static inline shm_object_options_t object_options(uint32_t flags)
-{
-    shm_object_options_t options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.flags = flags;
-    return options;
-}
 
 static inline shm_semaphore_t *new_semaphore(const char *name, uint32_t kind, uint32_t value)
 {
@@ -96,24 +86,6 @@ static inline void sleep_ms(long milliseconds)
 {
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     nanosleep(&time, NULL);
-}
-
-/* Whether a descriptor becomes readable within that time. */
-static inline int readable(int fd, int milliseconds)
-{
-    struct pollfd asked = {fd, POLLIN, 0};
-    int ready = poll(&asked, 1, milliseconds);
-    CHECK(ready >= 0);
-    return ready == 1 && asked.revents == POLLIN;
-}
-
-/* Reads what made a notifying descriptor readable; how often it was told. */
-static inline uint64_t drained(int fd)
-{
-    uint64_t count = 0;
-    ssize_t got = read(fd, &count, sizeof count);
-    CHECK(got == sizeof count || (got == -1 && errno == EAGAIN));
-    return count;
 }
 
 static inline int threads_running(void) { return files_in("/proc/self/task"); }

@@ -51,28 +51,6 @@ static void born(const char *name, uint32_t flags, uint32_t least, uint32_t most
     }
 }
 
-/* On a machine without memory nodes, or with one, the policy is taken and changes nothing; other nodes are refused. */
-static void from_nodes(void)
-{
-    uint64_t shape[] = {BYTES};
-    const uint32_t policies[] = {SHM_ARRAY_NUMA_BIND, SHM_ARRAY_NUMA_INTERLEAVE, SHM_ARRAY_NUMA_LOCAL};
-    for (int i = 0; i < 3; i++) {
-        shm_array_options_t options = no_options();
-        shm_array_t *array = NULL;
-        options.numa = policies[i];
-        options.numa_nodes = policies[i] == SHM_ARRAY_NUMA_LOCAL ? 0 : 1;
-        OK(shm_array_create(NULL, "|u1", 1, shape, &options, &array));
-        faults_of_touching(array);
-        shm_array_close(array);
-        if (options.numa_nodes == 0 || access("/sys/devices/system/node/node0", F_OK) != 0 ||
-            access("/sys/devices/system/node/node63", F_OK) == 0)
-            continue;
-        options.numa_nodes = UINT64_C(1) << 63;
-        RC(EINVAL, shm_array_create(NULL, "|u1", 1, shape, &options, &array));
-        SAYS("numa_nodes");
-    }
-}
-
 int main(void)
 {
     char name[64], directory[64], file[128];
@@ -87,7 +65,6 @@ int main(void)
         born(names[i], SHM_ARRAY_RESERVE | SHM_ARRAY_POPULATE, all, more, 100);
         born(names[i], SHM_ARRAY_LAZY | SHM_ARRAY_POPULATE, all, more, 100);
     }
-    from_nodes();
     CHECK(rmdir(directory) == 0);
     return 0;
 }

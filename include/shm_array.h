@@ -99,9 +99,6 @@ typedef struct shm_topic_t shm_topic_t;
 // Lock mode: together with others who only read.
 #define SHM_ARRAY_SHARED 2
 
-// Conditions of an array, numbered from 0.
-#define SHM_ARRAY_CONDITIONS 16
-
 // The last axis is the fastest, without gaps.
 #define SHM_ARRAY_VIEW_C_CONTIGUOUS 1
 
@@ -122,6 +119,9 @@ typedef struct shm_topic_t shm_topic_t;
 
 // A start, stop or step of a slice that is left out.
 #define SHM_ARRAY_NONE INT64_MIN
+
+// Conditions of an array, numbered from 0.
+#define SHM_ARRAY_CONDITIONS 16
 
 // Wait until one bit of the mask is set, at least.
 #define SHM_EVENT_ANY 1
@@ -230,12 +230,6 @@ typedef struct shm_topic_t shm_topic_t;
 // closed, or its process dead.
 #define SHM_QUEUE_SPSC 1
 
-// In a message: a consumer had it before, and gave it back or died.
-#define SHM_QUEUE_AGAIN 1
-
-// In a message: it carries an array.
-#define SHM_QUEUE_ARRAY 2
-
 // In figures: the queue is finished.
 #define SHM_QUEUE_FINISHED 4
 
@@ -244,6 +238,12 @@ typedef struct shm_topic_t shm_topic_t;
 
 // The most priorities that a queue can have.
 #define SHM_QUEUE_MAX_PRIORITIES 8
+
+// In a message: a consumer had it before, and gave it back or died.
+#define SHM_QUEUE_AGAIN 1
+
+// In a message: it carries an array.
+#define SHM_QUEUE_ARRAY 2
 
 // The file is neither a shared array nor a .npy file.
 #define SHM_ARRAY_ERR_FORMAT -10
@@ -336,52 +336,6 @@ typedef struct shm_array_view_t {
   // Bytes from one element to the next along each axis.
   int64_t strides[64];
 } shm_array_view_t;
-
-// What is going on at an array: for people and monitors.
-typedef struct shm_array_stat_t {
-  // sizeof(shm_array_stat_t), set by the caller.
-  size_t size;
-  // The segment's random id.
-  uint8_t id[16];
-  // Completed exclusive locks.
-  uint64_t generation;
-  // Bytes from the file's start to the elements.
-  uint64_t data_offset;
-  // Bytes that the elements may take.
-  uint64_t capacity_bytes;
-  // Bytes of the whole file.
-  uint64_t file_bytes;
-  // CLOCK_REALTIME, nanoseconds.
-  int64_t created_ns;
-  // Who made it, in its own PID namespace.
-  uint32_t creator_pid;
-  // SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, _WAKES_READERS, as the array was made.
-  uint32_t flags;
-  // Length of the slot table.
-  uint32_t slots;
-  // 0: free, SHM_ARRAY_EXCLUSIVE or SHM_ARRAY_SHARED.
-  uint32_t lock;
-  // The live exclusive holder, else 0.
-  uint32_t lock_pid;
-  // 1: a holder died while writing, and nobody has recovered yet.
-  uint32_t inconsistent;
-  // Processes known to be attached; `pids` has the first 64.
-  uint32_t attached;
-  // SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD.
-  uint32_t placement;
-  // Process ids, as this process sees them.
-  uint32_t pids[64];
-  // Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
-  uint64_t allocated_bytes;
-  // When the last write was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
-  int64_t published_ns;
-  // How long ago that is, in nanoseconds.
-  uint64_t published_age_ns;
-  // Whose write it was, in its own PID namespace; 0: nobody has written yet.
-  uint32_t publisher_pid;
-  // 1: that process still lives.
-  uint32_t publisher_alive;
-} shm_array_stat_t;
 
 // What any object that is no array may be created with. Zero all that is not set; NULL options are all defaults.
 typedef struct shm_object_options_t {
@@ -569,23 +523,6 @@ typedef struct shm_array_publish_t {
   uint32_t alive;
 } shm_array_publish_t;
 
-// A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
-typedef struct shm_queue_message_t {
-  // sizeof(shm_queue_message_t), set by the caller.
-  size_t size;
-  // The bytes, aligned to 64; they are the caller's until it lets go of the message.
-  void *data;
-  // Bytes: of a message that was taken, as it was sent; of one that is reserved, room, which the caller sets to the
-  // message's length before it commits.
-  size_t len;
-  // As it was sent; set it before committing. 0 is the least important.
-  uint32_t priority;
-  // SHM_QUEUE_AGAIN, _ARRAY.
-  uint32_t flags;
-  // What names the message: leave it alone.
-  uint64_t token;
-} shm_queue_message_t;
-
 // What is going on at a queue: for people and monitors.
 typedef struct shm_queue_stat_t {
   // sizeof(shm_queue_stat_t), set by the caller.
@@ -618,6 +555,23 @@ typedef struct shm_queue_stat_t {
   uint32_t reserved;
 } shm_queue_stat_t;
 
+// A message in place: one that was reserved and is to be filled, or one that was taken and is to be used.
+typedef struct shm_queue_message_t {
+  // sizeof(shm_queue_message_t), set by the caller.
+  size_t size;
+  // The bytes, aligned to 64; they are the caller's until it lets go of the message.
+  void *data;
+  // Bytes: of a message that was taken, as it was sent; of one that is reserved, room, which the caller sets to the
+  // message's length before it commits.
+  size_t len;
+  // As it was sent; set it before committing. 0 is the least important.
+  uint32_t priority;
+  // SHM_QUEUE_AGAIN, _ARRAY.
+  uint32_t flags;
+  // What names the message: leave it alone.
+  uint64_t token;
+} shm_queue_message_t;
+
 // What is going on at a semaphore: for people and monitors.
 typedef struct shm_semaphore_stat_t {
   // sizeof(shm_semaphore_stat_t), set by the caller.
@@ -637,6 +591,52 @@ typedef struct shm_semaphore_stat_t {
   // How many permits each of them holds.
   uint32_t held[64];
 } shm_semaphore_stat_t;
+
+// What is going on at an array: for people and monitors.
+typedef struct shm_array_stat_t {
+  // sizeof(shm_array_stat_t), set by the caller.
+  size_t size;
+  // The segment's random id.
+  uint8_t id[16];
+  // Completed exclusive locks.
+  uint64_t generation;
+  // Bytes from the file's start to the elements.
+  uint64_t data_offset;
+  // Bytes that the elements may take.
+  uint64_t capacity_bytes;
+  // Bytes of the whole file.
+  uint64_t file_bytes;
+  // CLOCK_REALTIME, nanoseconds.
+  int64_t created_ns;
+  // Who made it, in its own PID namespace.
+  uint32_t creator_pid;
+  // SHM_ARRAY_LAST_CLOSE, _FORTRAN, _ADOPT, _WAKES_READERS, as the array was made.
+  uint32_t flags;
+  // Length of the slot table.
+  uint32_t slots;
+  // 0: free, SHM_ARRAY_EXCLUSIVE or SHM_ARRAY_SHARED.
+  uint32_t lock;
+  // The live exclusive holder, else 0.
+  uint32_t lock_pid;
+  // 1: a holder died while writing, and nobody has recovered yet.
+  uint32_t inconsistent;
+  // Processes known to be attached; `pids` has the first 64.
+  uint32_t attached;
+  // SHM_ARRAY_PLACE_SHM, _FILE or _MEMFD.
+  uint32_t placement;
+  // Process ids, as this process sees them.
+  uint32_t pids[64];
+  // Bytes that the file takes of memory or disk: fewer than `file_bytes` where it has holes; 0: not known.
+  uint64_t allocated_bytes;
+  // When the last write was completed: CLOCK_REALTIME, nanoseconds, to some milliseconds; 0: never.
+  int64_t published_ns;
+  // How long ago that is, in nanoseconds.
+  uint64_t published_age_ns;
+  // Whose write it was, in its own PID namespace; 0: nobody has written yet.
+  uint32_t publisher_pid;
+  // 1: that process still lives.
+  uint32_t publisher_alive;
+} shm_array_stat_t;
 
 // What is going on at a topic: for people and monitors.
 typedef struct shm_topic_stat_t {
@@ -723,43 +723,6 @@ int shm_array_create(const char *name,
 int shm_array_open(const char *name,
                    uint32_t flags,
                    shm_array_t **out);
-
-// Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
-//
-// Returns:
-//   ESTALE  the name is another array's by now.
-//   and what shm_array_open() returns.
-//
-// Since 0.1.
-int shm_array_open_id(const char *name,
-                      uint32_t flags,
-                      const uint8_t *id,
-                      shm_array_t **out);
-
-// Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
-//
-// Returns:
-//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_ARRAY_WRITE was asked for.
-//   and what shm_array_open() returns.
-//
-// Ownership: `fd` stays the caller's; the caller closes `*out`.
-// Since 0.1.
-int shm_array_open_fd(int fd,
-                      uint32_t flags,
-                      shm_array_t **out);
-
-// A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
-//
-// While it is open anywhere, a last-close array counts as used.
-//
-// Returns:
-//   EOPNOTSUPP  the array is untracked. EMFILE: too many descriptors.
-//   EINVAL      `array` or `out_fd` is NULL.
-//
-// Ownership: the caller closes `*out_fd`, which is close-on-exec.
-// Since 0.1.
-int shm_array_fd(const shm_array_t *array,
-                 int *out_fd);
 
 // Where the elements lie, now.
 //
@@ -887,74 +850,6 @@ int shm_array_unlock_range(const shm_array_t *array,
 int shm_array_recover_range(const shm_array_t *array,
                             uint64_t first_row,
                             uint64_t rows);
-
-// Give the exclusive lock back, sleep until the condition is notified, and take the lock again.
-//
-// `condition` is a number below SHM_ARRAY_CONDITIONS, whose meaning its users agree on. A waiter may also wake without
-// having been meant: look at what you wait for, and wait again, in a loop. A negative timeout waits for ever.
-//
-// Returns:
-//   0           notified, or awake for no reason; the lock is held.
-//   EOWNERDEAD  the lock is held, and a holder died while writing: see shm_array_lock(). Waiters learn of a death within
-//               some 20 ms, though nobody notifies them.
-//   ETIMEDOUT   not notified in time; the lock is held.
-//   ENOLCK      the time is up, and others kept the lock for 20 ms beyond it: it is NOT held.
-//   EPERM       this handle does not hold the lock exclusively.
-//   EINVAL      `array` is NULL, or there is no such condition.
-//
-// Threads:   as shm_array_lock(); while it sleeps, other threads may lock through the same handle.
-// Since 0.1.
-int shm_array_condition_wait(const shm_array_t *array,
-                             uint32_t condition,
-                             int64_t timeout_ns);
-
-// Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
-//
-// Change what they wait for under the exclusive lock, and notify while you still hold it: then a kill at any instruction
-// loses nothing. Whoever is killed between an unlock and a notification after it has notified nobody.
-//
-// Returns:
-//   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.
-//   and EACCES, EOPNOTSUPP as shm_array_lock().
-//
-// Since 0.1.
-int shm_array_condition_notify(const shm_array_t *array,
-                               uint32_t condition,
-                               uint32_t count);
-
-// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
-//
-// Elements stay where they are; new ones are what was there before. Other processes see the new shape in their next
-// shm_array_view(), and their pointers stay valid.
-//
-// Returns:
-//   EPERM       this handle does not hold the lock exclusively.
-//   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
-//   EOPNOTSUPP  an ordinary .npy file.
-//
-// Since 0.1.
-int shm_array_resize(const shm_array_t *array,
-                     uint64_t length);
-
-// How many writes (exclusive locks) have been completed.
-//
-// Returns:
-//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
-//
-// Since 0.1.
-int shm_array_generation(const shm_array_t *array,
-                         uint64_t *out);
-
-// Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
-//
-// Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
-//
-// Returns:
-//   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
-//
-// Since 0.1.
-int shm_array_stat(const shm_array_t *array,
-                   struct shm_array_stat_t *out);
 
 // The name, as shm_array_open() takes it; "" for anonymous memory, NULL for NULL.
 //
@@ -1231,6 +1126,40 @@ int shm_barrier_unlink(const char *name);
 //
 // Since 0.1.
 void shm_barrier_close(shm_barrier_t *barrier);
+
+// Give the exclusive lock back, sleep until the condition is notified, and take the lock again.
+//
+// `condition` is a number below SHM_ARRAY_CONDITIONS, whose meaning its users agree on. A waiter may also wake without
+// having been meant: look at what you wait for, and wait again, in a loop. A negative timeout waits for ever.
+//
+// Returns:
+//   0           notified, or awake for no reason; the lock is held.
+//   EOWNERDEAD  the lock is held, and a holder died while writing: see shm_array_lock(). Waiters learn of a death within
+//               some 20 ms, though nobody notifies them.
+//   ETIMEDOUT   not notified in time; the lock is held.
+//   ENOLCK      the time is up, and others kept the lock for 20 ms beyond it: it is NOT held.
+//   EPERM       this handle does not hold the lock exclusively.
+//   EINVAL      `array` is NULL, or there is no such condition.
+//
+// Threads:   as shm_array_lock(); while it sleeps, other threads may lock through the same handle.
+// Since 0.1.
+int shm_array_condition_wait(const shm_array_t *array,
+                             uint32_t condition,
+                             int64_t timeout_ns);
+
+// Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
+//
+// Change what they wait for under the exclusive lock, and notify while you still hold it: then a kill at any instruction
+// loses nothing. Whoever is killed between an unlock and a notification after it has notified nobody.
+//
+// Returns:
+//   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.
+//   and EACCES, EOPNOTSUPP as shm_array_lock().
+//
+// Since 0.1.
+int shm_array_condition_notify(const shm_array_t *array,
+                               uint32_t condition,
+                               uint32_t count);
 
 // Create an event of 64 bits, none of them set, and open it for taking part.
 //
@@ -1533,6 +1462,21 @@ int shm_frames_copy_latest(const shm_frames_t *frames,
                            int64_t timeout_ns,
                            struct shm_frame_t *out);
 
+// A descriptor that becomes readable when a frame newer than number `newer_than` is published, and at each one after it:
+// for epoll, asyncio, libuv. See shm_array_notify_fd().
+//
+// Read it (8 bytes) first, then acquire or copy with a timeout of 0.
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child asks for descriptors of its own.
+// Since 0.1.
+int shm_frames_notify_fd(const shm_frames_t *frames,
+                         uint64_t newer_than,
+                         int *out_fd);
+
 // What frames look like, and how things stand: for whoever opens them, for people and monitors.
 //
 // Returns:
@@ -1556,6 +1500,43 @@ int shm_frames_unlink(const char *name);
 //
 // Since 0.1.
 void shm_frames_close(shm_frames_t *frames);
+
+// Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
+//
+// Returns:
+//   ESTALE  the name is another array's by now.
+//   and what shm_array_open() returns.
+//
+// Since 0.1.
+int shm_array_open_id(const char *name,
+                      uint32_t flags,
+                      const uint8_t *id,
+                      shm_array_t **out);
+
+// Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
+//
+// Returns:
+//   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_ARRAY_WRITE was asked for.
+//   and what shm_array_open() returns.
+//
+// Ownership: `fd` stays the caller's; the caller closes `*out`.
+// Since 0.1.
+int shm_array_open_fd(int fd,
+                      uint32_t flags,
+                      shm_array_t **out);
+
+// A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
+//
+// While it is open anywhere, a last-close array counts as used.
+//
+// Returns:
+//   EOPNOTSUPP  the array is untracked. EMFILE: too many descriptors.
+//   EINVAL      `array` or `out_fd` is NULL.
+//
+// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+// Since 0.1.
+int shm_array_fd(const shm_array_t *array,
+                 int *out_fd);
 
 // What tells an array from every other one on this machine. Costs no system call.
 //
@@ -1671,6 +1652,20 @@ int shm_array_append(const shm_array_t *array,
                      const void *source,
                      size_t bytes);
 
+// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
+//
+// Elements stay where they are; new ones are what was there before. Other processes see the new shape in their next
+// shm_array_view(), and their pointers stay valid.
+//
+// Returns:
+//   EPERM       this handle does not hold the lock exclusively.
+//   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
+//   EOPNOTSUPP  an ordinary .npy file.
+//
+// Since 0.1.
+int shm_array_resize(const shm_array_t *array,
+                     uint64_t length);
+
 // Give back the memory or disk that the array keeps for growth; growing reserves it again, or fails with ENOSPC.
 //
 // What lies behind the last element reads as zero from now on. Who still uses a view from before a shrink reads zeros
@@ -1715,6 +1710,29 @@ int shm_array_sync(const shm_array_t *array,
                    uint32_t mode,
                    uint64_t offset,
                    uint64_t bytes);
+
+// Keep an object although nobody may have it open: for one receiver who is still on the way to it.
+//
+// What shm_array_lease() is for arrays. `fd` is the object's, from shm_semaphore_fd(), shm_queue_fd() and the like. For at
+// most `duration_ns` nanoseconds neither the last user's close nor shm_array_collect() removes an object that was created
+// with SHM_OBJECT_LAST_CLOSE. Each call counts for one receiver.
+//
+// Returns:
+//   0       the lease is written into the object, and survives this process.
+//   EBADF   `fd` is no open descriptor. EINVAL: `duration_ns` is not in 1 .. 24 hours, or `fd` is no regular file's.
+//   EACCES  this process may not write the file (EROFS: nobody may).
+//   SHM_ARRAY_ERR_FORMAT, _CORRUPT  `fd` is something else's.
+//
+// Since 0.1.
+int shm_object_lease(int fd,
+                     int64_t duration_ns);
+
+// Say that a receiver whom shm_object_lease() was called for has opened the object: from now on he keeps it himself.
+//
+// Where no lease is out, nothing happens.
+//
+// Returns: as shm_object_lease(). Since 0.1.
+int shm_object_arrived(int fd);
 
 // Create a pipe that holds `capacity` bytes (0: 65536; at least SHM_PIPE_ATOMIC), and open it.
 //
@@ -1914,6 +1932,15 @@ int shm_pipe_unlink(const char *name);
 // What was reserved through it is not written, what was peeked at stays. Since 0.1.
 void shm_pipe_close(shm_pipe_t *pipe);
 
+// How many writes (exclusive locks) have been completed.
+//
+// Returns:
+//   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_array_generation(const shm_array_t *array,
+                         uint64_t *out);
+
 // Sleep until somebody completes a write: until the generation is another than `since`.
 //
 // Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.
@@ -2040,6 +2067,85 @@ int shm_queue_open_fd(int fd,
 // Since 0.1.
 int shm_queue_fd(const shm_queue_t *queue,
                  int *out_fd);
+
+// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
+//
+// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
+// consumer has taken, and gives back later, is delivered to who receives then.
+//
+// Returns:
+//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//
+// Since 0.1.
+int shm_queue_finish(const shm_queue_t *queue);
+
+// A descriptor that becomes readable when there is a message to take, or the queue is finished. For epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_queue_notify_fd(const shm_queue_t *queue,
+                        int *out_fd);
+
+// A descriptor that becomes readable when there is room for a message, or the queue is finished: for who would have to
+// wait in shm_queue_send() or shm_queue_reserve().
+//
+// Read it (8 bytes) first, then send with a timeout of 0 until there is no room: another may have been faster. See
+// shm_array_notify_fd().
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_queue_notify_room_fd(const shm_queue_t *queue,
+                             int *out_fd);
+
+// How many messages wait, about: others are sending and receiving.
+//
+// Returns:
+//   EINVAL  NULL.
+//
+// Since 0.1.
+int shm_queue_count(const shm_queue_t *queue,
+                    uint64_t *out);
+
+// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_dtype(const shm_queue_t *queue);
+
+// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
+//
+// Borrowed from the handle. Since 0.1.
+const char *shm_queue_name(const shm_queue_t *queue);
+
+// How much there is in the queue, and how large it is. For people and monitors.
+//
+// Returns:
+//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_queue_stat(const shm_queue_t *queue,
+                   struct shm_queue_stat_t *out);
+
+// Take a queue's name away. Who has it open keeps it.
+//
+// Returns:
+//   as shm_array_unlink().
+//
+// Since 0.1.
+int shm_queue_unlink(const char *name);
+
+// Close a handle. NULL is fine.
+//
+// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
+void shm_queue_close(shm_queue_t *queue);
 
 // Send a copy of `len` bytes, waiting at most `timeout_ns` nanoseconds for room.
 //
@@ -2225,71 +2331,6 @@ int shm_queue_receive_array(const shm_queue_t *queue,
                             uint32_t flags,
                             int64_t timeout_ns,
                             shm_array_t **out);
-
-// Say that no message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
-//
-// What live processes had reserved before may still be committed, and receivers wait for it. A message that another
-// consumer has taken, and gives back later, is delivered to who receives then.
-//
-// Returns:
-//   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
-//
-// Since 0.1.
-int shm_queue_finish(const shm_queue_t *queue);
-
-// A descriptor that becomes readable when there is a message to take, or the queue is finished. For epoll, asyncio, libuv.
-//
-// Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
-// shm_array_notify_fd().
-//
-// Returns:
-//   EMFILE  each needs two descriptors. EINVAL: NULL.
-//
-// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
-// Since 0.1.
-int shm_queue_notify_fd(const shm_queue_t *queue,
-                        int *out_fd);
-
-// How many messages wait, about: others are sending and receiving.
-//
-// Returns:
-//   EINVAL  NULL.
-//
-// Since 0.1.
-int shm_queue_count(const shm_queue_t *queue,
-                    uint64_t *out);
-
-// numpy's text for the type of the messages; "" where they are any bytes, NULL for NULL.
-//
-// Borrowed from the handle. Since 0.1.
-const char *shm_queue_dtype(const shm_queue_t *queue);
-
-// The name, as shm_queue_open() takes it; "" for anonymous memory, NULL for NULL.
-//
-// Borrowed from the handle. Since 0.1.
-const char *shm_queue_name(const shm_queue_t *queue);
-
-// How much there is in the queue, and how large it is. For people and monitors.
-//
-// Returns:
-//   EINVAL  NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
-//
-// Since 0.1.
-int shm_queue_stat(const shm_queue_t *queue,
-                   struct shm_queue_stat_t *out);
-
-// Take a queue's name away. Who has it open keeps it.
-//
-// Returns:
-//   as shm_array_unlink().
-//
-// Since 0.1.
-int shm_queue_unlink(const char *name);
-
-// Close a handle. NULL is fine.
-//
-// What was reserved through it is not sent; what was taken and not released is delivered again. Since 0.1.
-void shm_queue_close(shm_queue_t *queue);
 
 // A short text for a code that a function returned.
 //
@@ -2477,6 +2518,17 @@ int shm_array_snapshot(const shm_array_t *array,
                        uint32_t flags,
                        uint64_t *out_generation);
 
+// Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
+//
+// Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
+//
+// Returns:
+//   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
+//
+// Since 0.1.
+int shm_array_stat(const shm_array_t *array,
+                   struct shm_array_stat_t *out);
+
 // Create a topic, and open it for publishing and subscribing.
 //
 // It keeps `capacity` messages of at most `message_bytes` bytes each. With a `dtype` (numpy's, or NULL) every message is
@@ -2607,6 +2659,33 @@ int shm_topic_receive(const shm_topic_t *topic,
                       int64_t timeout_ns,
                       size_t *out_len,
                       uint64_t *out_lost);
+
+// A descriptor that becomes readable when there is a message for this handle's subscriber, or the topic is finished: for
+// epoll, asyncio, libuv.
+//
+// Read it (8 bytes) first, then receive with a timeout of 0 until there is nothing. See shm_array_notify_fd().
+//
+// Returns:
+//   EPERM   this handle does not subscribe.
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Fork:      a child has no subscription of its parent's, and asks for descriptors of its own.
+// Since 0.1.
+int shm_topic_notify_fd(const shm_topic_t *topic,
+                        int *out_fd);
+
+// A descriptor that becomes readable when shm_topic_publish() need not wait for a subscriber, or the topic is finished.
+//
+// Read it (8 bytes) first, then publish with a timeout of 0 until there is no room: another may have been faster.
+//
+// Returns:
+//   EMFILE  each needs two descriptors. EINVAL: NULL.
+//
+// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+// Since 0.1.
+int shm_topic_notify_room_fd(const shm_topic_t *topic,
+                             int *out_fd);
 
 // Say that no message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
 //

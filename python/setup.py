@@ -27,32 +27,39 @@ except ImportError:  # setuptools before 70.1
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LIBRARY = "libshm_array.so"
+PROGRAM = "shm-array"  # goes where pip puts programs; SHM_ARRAY_PROGRAM=0 leaves it out
 
 
-def built_library():
-    """The path of the library that cargo has just built."""
+def built(name, what, place):
+    """Puts into `place` a file that cargo builds of `what`: in a release without symbols, which are nine tenths of it."""
     if not (CHECKOUT / "Cargo.toml").exists():
         raise SystemExit(f"the Rust sources are not in {CHECKOUT}: build from a checkout, pip install ./python")
     profile = os.environ.get("SHM_ARRAY_CARGO_PROFILE", "release")
-    command = ["cargo", "build", "--lib", "--profile", profile, "--message-format", "json-render-diagnostics"]
+    command = ["cargo", "build", *what, "--profile", profile, "--message-format", "json-render-diagnostics"]
     try:
-        built = subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True)
+        cargo = subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True)
     except FileNotFoundError:
         raise SystemExit(
             "the C library of shm_array is built with cargo, which is not installed: see rustup.rs"
         ) from None
-    messages = map(json.loads, built.stdout.splitlines())
+    messages = map(json.loads, cargo.stdout.splitlines())
     made = [path for message in messages for path in message.get("filenames", ())]
-    return next(path for path in made if Path(path).name == LIBRARY)
+    # A new file takes the old one's place: a process that has the old one loaded keeps it whole.
+    new = place / (name + ".new")
+    shutil.copy2(next(path for path in made if Path(path).name == name), new)
+    if profile == "release" and shutil.which("strip"):
+        subprocess.run(["strip", "--strip-unneeded", str(new)], check=True)
+    os.replace(new, place / name)
+    return str(place / name)
 
 
 class BuildWithLibrary(build_py):
     def run(self):
         super().run()
         package = Path(self.get_package_dir("shm_array") if self.editable_mode else Path(self.build_lib, "shm_array"))
-        # A new file takes the old one's place: a process that has the old one loaded keeps it whole.
-        shutil.copy2(built_library(), package / (LIBRARY + ".new"))
-        os.replace(package / (LIBRARY + ".new"), package / LIBRARY)
+        built(LIBRARY, ["--lib"], package)
+        if os.environ.get("SHM_ARRAY_PROGRAM", "1") != "0":
+            self.distribution.data_files = [("bin", [built(PROGRAM, ["--package", PROGRAM], place)])]
 
 
 class BuildWithoutFail(build_ext):

@@ -1,5 +1,5 @@
 //! Each program in ctests/ is two tests: compiled as C99 and as C++17, linked against the library of this very build,
-//! and run. One is also linked statically.
+//! and run. One is also linked statically; those of shm_array.hpp, which end in .cpp, are C++ alone.
 //!
 //! The first line of a program says which behaviour it shows, and in brackets why it cannot run under valgrind, where it
 //! cannot: `[no valgrind: takes 4 GiB]`. It exits with 77 where it cannot run on this machine, and its last words say
@@ -49,15 +49,20 @@ fn trials() -> Vec<Trial> {
     let folder = workshop::root().join("ctests");
     let entries = fs::read_dir(&folder).expect("ctests/ can be listed");
     let mut sources: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    sources.retain(|path| is_cpp(path) || path.extension().is_some_and(|extension| extension == "c"));
     sources.sort();
     assert!(!sources.is_empty(), "no C programs in {}", folder.display());
     sources.iter().flat_map(|source| builds_of(source).map(|build| trial(source.clone(), build))).collect()
 }
 
 fn builds_of(source: &Path) -> impl Iterator<Item = Build> {
-    let statically = stem(source) == STATICALLY;
-    [Build::C, Build::Cxx].into_iter().chain(statically.then_some(Build::StaticC))
+    let c = (!is_cpp(source)).then_some(Build::C);
+    let statically = (stem(source) == STATICALLY).then_some(Build::StaticC);
+    c.into_iter().chain([Build::Cxx]).chain(statically)
+}
+
+fn is_cpp(source: &Path) -> bool {
+    source.extension().is_some_and(|extension| extension == "cpp")
 }
 
 fn trial(source: PathBuf, build: Build) -> Trial {
@@ -72,12 +77,12 @@ fn stem(source: &Path) -> &str {
 fn test(source: &Path, build: Build) -> Result<Completion, Failed> {
     let text = fs::read_to_string(source)?;
     let behaviour = text.lines().next().unwrap_or_default();
-    let opening = format!("/* {}.c - ", stem(source));
+    let opening = format!("/* {} - ", source.file_name().unwrap_or_default().display());
     if !behaviour.starts_with(&opening) {
         return Err(format!("the first line is {behaviour:?}; it should begin with {opening:?}").into());
     }
     let pace = Pace::of_this_run();
-    if pace.valgrind && build == Build::Cxx {
+    if pace.valgrind && build == Build::Cxx && !is_cpp(source) {
         return Ok(Completion::ignored_with("the same calls as those of the C program, which valgrind has seen"));
     }
     if let (true, Some((_, reason))) = (pace.valgrind, behaviour.split_once("[no valgrind: ")) {

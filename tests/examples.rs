@@ -1,4 +1,4 @@
-//! The examples do what they say: whoever writes, C or Python, whoever reads, and the quickstart from end to end.
+//! The examples do what they say: whoever writes, C, C++ or Python, whoever reads, and the quickstart from end to end.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ fn whoever_writes_and_whoever_reads() {
         .unwrap_or_else(|words| panic!("{words}"));
     let place = workshop::directory(&format!("examples-{}", id())).expect("a directory can be made");
     let _removed = Removed(place.clone());
-    for (writer, reader) in [("c", "c"), ("c", "py"), ("py", "c"), ("py", "py")] {
+    for (writer, reader) in [("c", "c"), ("c", "py"), ("py", "c"), ("py", "py"), ("cpp", "py"), ("py", "cpp")] {
         let name = format!("examples-{}-{writer}-{reader}", id());
         let _removed = Removed(Path::new("/dev/shm").join(&name));
         finished(&mut example("writer", writer, &name, &place, &python));
@@ -35,7 +35,7 @@ fn a_controller_speaks_and_its_workers_obey() {
         assert!(text.contains("(\"control\""), "control_{role}.c calls its event something else:\n{text}");
         let (source, program) = (place.join(format!("{role}.c")), place.join(role));
         fs::write(&source, text.replace("(\"control\"", &format!("(\"{name}\""))).expect("it can be written");
-        workshop::compile_c(&source, &program).unwrap_or_else(|words| panic!("{words}"));
+        workshop::compile(&source, &program).unwrap_or_else(|words| panic!("{words}"));
         program
     };
     let (worker, controller) = (program("worker"), program("controller"));
@@ -104,7 +104,7 @@ fn workers_share_out_their_tasks() {
     let place = workshop::directory(&format!("examples-workers-{}", id())).expect("a directory can be made");
     let _removed = Removed(place.clone());
     let program = place.join("workers");
-    workshop::compile_c(&workshop::root().join("examples/c/workers.c"), &program)
+    workshop::compile(&workshop::root().join("examples/c/workers.c"), &program)
         .unwrap_or_else(|words| panic!("{words}"));
     assert_eq!(finished(&mut Command::new(program)), "the squares below 1000 add up to 332833500\n");
 }
@@ -136,7 +136,7 @@ fn example(role: &str, language: &str, name: &str, place: &Path, python: &Python
         command.arg(source);
         return command;
     }
-    workshop::compile_c(&source, &program).unwrap_or_else(|words| panic!("{words}"));
+    workshop::compile(&source, &program).unwrap_or_else(|words| panic!("{words}"));
     Command::new(program)
 }
 

@@ -7,11 +7,16 @@ use workshop::Python;
 /// Runs pytest on the tests that `selection` names, in the environment that a requirements file describes; with `hot`,
 /// the compiled module goes in front of what is measured in it.
 fn pytest(environment: &str, requirements: &str, hot: bool, selection: &[&str]) {
+    python(environment, requirements, hot, &[&["-m", "pytest", "--tb=short"], selection].concat());
+}
+
+/// Runs Python in that environment, in the package's folder.
+fn python(environment: &str, requirements: &str, hot: bool, arguments: &[&str]) {
     let folder = workshop::root().join("python");
     let environment = Python::environment(environment, &folder.join(requirements), |words| println!("{words}"));
     let python = environment.unwrap_or_else(|words| panic!("the Python tests cannot run: {words}"));
     let mut command = python.command().expect("cargo has built the library");
-    command.args(["-m", "pytest", "--tb=short"]).args(selection).current_dir(&folder).env("SHM_ARRAY_PURE", "1");
+    command.args(arguments).current_dir(&folder).env("SHM_ARRAY_PURE", "1");
     if let Some(module) = hot.then(|| compiled(&python)).flatten() {
         command.env("SHM_ARRAY_HOT", module).env_remove("SHM_ARRAY_PURE");
     }
@@ -60,4 +65,11 @@ fn pytest_passes_without_the_compiled_module() {
 fn frameworks_pass() {
     let selection = ["tests/test_frameworks.py", "tests/test_interchange.py"];
     pytest("frameworks", "requirements-frameworks.txt", true, &selection);
+}
+
+/// python/tests/stress.py at length; pytest runs it for a moment.
+#[test]
+#[ignore = "takes some minutes: cargo test --test python_tests -- --ignored a_thousand_children"]
+fn a_thousand_children() {
+    python("tests", "requirements-test.txt", true, &["-X", "faulthandler", "-W", "error", "tests/stress.py", "1000"]);
 }

@@ -74,12 +74,24 @@ impl Word {
     }
 }
 
+/// Zeros that forked children share; never given back.
+pub fn shared<T>() -> &'static T {
+    assert!(size_of::<T>() <= PAGE);
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+    // SAFETY: a new page, never unmapped; what is put there here may be all zeros.
+    unsafe {
+        let page = libc::mmap(ptr::null_mut(), PAGE, protection, flags, -1, 0);
+        assert_ne!(page, libc::MAP_FAILED);
+        &*page.cast()
+    }
+}
+
 /// A mutex of the C library for several processes.
-pub struct Mutex(Box<UnsafeCell<libc::pthread_mutex_t>>);
+pub struct Mutex(&'static UnsafeCell<libc::pthread_mutex_t>);
 
 impl Mutex {
     pub fn new(robust: bool) -> Mutex {
-        let mutex = Mutex(Box::new(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER)));
+        let mutex = Mutex(shared());
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: attributes are made before they are used; the mutex stays where it is.
         unsafe {
@@ -93,21 +105,22 @@ impl Mutex {
         mutex
     }
 
-    pub fn lock_and_unlock(&self) {
+    pub fn hold(&self, inside: impl FnOnce()) {
         // SAFETY: made in `new`.
         unsafe {
             assert_eq!(libc::pthread_mutex_lock(self.0.get()), 0);
+            inside();
             assert_eq!(libc::pthread_mutex_unlock(self.0.get()), 0);
         }
     }
 }
 
 /// A read-write lock of the C library for several processes.
-pub struct RwLock(Box<UnsafeCell<libc::pthread_rwlock_t>>);
+pub struct RwLock(&'static UnsafeCell<libc::pthread_rwlock_t>);
 
 impl RwLock {
     pub fn new() -> RwLock {
-        let lock = RwLock(Box::new(UnsafeCell::new(libc::PTHREAD_RWLOCK_INITIALIZER)));
+        let lock = RwLock(shared());
         let mut attributes = MaybeUninit::uninit();
         // SAFETY: attributes are made before they are used; the lock stays where it is.
         unsafe {
@@ -118,18 +131,20 @@ impl RwLock {
         lock
     }
 
-    pub fn write_and_unlock(&self) {
+    pub fn write(&self, inside: impl FnOnce()) {
         // SAFETY: made in `new`.
         unsafe {
             assert_eq!(libc::pthread_rwlock_wrlock(self.0.get()), 0);
+            inside();
             assert_eq!(libc::pthread_rwlock_unlock(self.0.get()), 0);
         }
     }
 
-    pub fn read_and_unlock(&self) {
+    pub fn read(&self, inside: impl FnOnce()) {
         // SAFETY: made in `new`.
         unsafe {
             assert_eq!(libc::pthread_rwlock_rdlock(self.0.get()), 0);
+            inside();
             assert_eq!(libc::pthread_rwlock_unlock(self.0.get()), 0);
         }
     }

@@ -1,10 +1,12 @@
 //! What the core costs, each time beside the barest thing that could do its work, in one run.
 //!
 //! `cargo bench --bench core` prints a table for each question; words behind `--` choose among them: `open`, `lock`,
+//! `contended`,
 //! `create`. Candidates take turns, so that what the machine does meanwhile strikes all of them alike; the figure is the
 //! median of their turns. What counts is the last column, the ratio: absolute times differ from machine to machine.
 
 mod bare;
+mod contended;
 mod race;
 
 use std::ffi::CString;
@@ -19,7 +21,7 @@ const GIB: usize = 1 << 30;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    for (name, bench) in [("open", open as fn()), ("lock", lock), ("create", create)] {
+    for (name, bench) in [("open", open as fn()), ("lock", lock), ("contended", contended::bench), ("create", create)] {
         if asked.is_empty() || asked.iter().any(|word| word == name) {
             bench();
         }
@@ -98,10 +100,10 @@ fn lock() {
         "Lock and unlock, nobody else there",
         &mut [
             Candidate::new("compare-and-exchange, store", |times| (0..times).for_each(|_| word.lock_and_unlock())),
-            Candidate::new("pthread_mutex, process-shared", |times| (0..times).for_each(|_| mutex.lock_and_unlock())),
-            Candidate::new("pthread_mutex, robust", |times| (0..times).for_each(|_| robust.lock_and_unlock())),
-            Candidate::new("pthread_rwlock, to write", |times| (0..times).for_each(|_| rwlock.write_and_unlock())),
-            Candidate::new("pthread_rwlock, to read", |times| (0..times).for_each(|_| rwlock.read_and_unlock())),
+            Candidate::new("pthread_mutex, process-shared", |times| (0..times).for_each(|_| mutex.hold(|| ()))),
+            Candidate::new("pthread_mutex, robust", |times| (0..times).for_each(|_| robust.hold(|| ()))),
+            Candidate::new("pthread_rwlock, to write", |times| (0..times).for_each(|_| rwlock.write(|| ()))),
+            Candidate::new("pthread_rwlock, to read", |times| (0..times).for_each(|_| rwlock.read(|| ()))),
             Candidate::new("shm_array, exclusive", ours(SHM_ARRAY_EXCLUSIVE)),
             Candidate::new("shm_array, shared", ours(SHM_ARRAY_SHARED)),
         ],

@@ -7,24 +7,26 @@ RawArray, which cannot do it, the workers have been started before, and have sai
 peak of the program and its workers, shared pages counted once (PSS), in a run of its own. The last column is what a
 worker needs from the message that it gets to an array that it can use, where there is such a moment.
 
-Ways whose package is not installed are left out: joblib, SharedArray, ray.
+Below the table stand the aims, and where the time of shm_array goes. Ways whose package is not installed are left out:
+joblib, SharedArray, ray (python/requirements-benches.txt has them all).
 """
 
 import multiprocessing
 import os
 import pickle
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from multiprocessing import shared_memory
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
 
 import shm_array
+from shm_array._creation import _copy_in
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "examples" / "python"))
 import five_ways  # noqa: E402
@@ -67,6 +69,22 @@ def shm(data, pool):
 def shm_argument(data, pool):
     with shm_array.asarray(data, f"sums-{os.getpid()}", lifetime="last-close") as shared:
         return pool.map(np.sum, halves(shared), chunksize=1), None
+
+
+def shm_in_parts(data, pool):
+    """What shm_argument() does, step by step; prints the milliseconds of each."""
+    marks = [time.perf_counter()]
+    shared = shm_array.empty_like(data, name=f"sums-{os.getpid()}", lifetime="last-close")
+    marks.append(time.perf_counter())
+    _copy_in(shared, data)
+    marks.append(time.perf_counter())
+    sums = pool.map(np.sum, halves(shared), chunksize=1)
+    marks.append(time.perf_counter())
+    shared.close()
+    del shared
+    marks.append(time.perf_counter())
+    print(*((after - before) * 1000 for before, after in zip(marks, marks[1:])), flush=True)
+    return sums, None
 
 
 def attach_standard(name, count):
@@ -153,10 +171,16 @@ def joblib_with_ours(data, parallel):
         return joblib_sums(shared, parallel)
 
 
+def ray_directory(pid):
+    return Path(tempfile.gettempdir(), f"sums-ray-{pid}")
+
+
 def ray_start():
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+    ray.init(
+        num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False, _temp_dir=str(ray_directory(os.getpid()))
+    )
 
     @ray.remote
     def total(data, half):  # carries its text along: ray's workers do not import this file
@@ -176,6 +200,9 @@ def ray_sums(data, total):
 
 def nothing():
     pass
+
+
+AIMS = {"shared_memory": 1 / 3, "pickle": 1 / 10, "np.save to tmpfs": 1, "ray": 1}  # of their times
 
 
 def without_start(way):
@@ -199,10 +226,21 @@ WAYS = {  # what is started before, and then the way
 }
 
 
+IN_PARTS = "shm_array, in parts"
+PARTS = ["memory", "copy", "hand over and sum", "close"]
+
+
 def run(way, count):
     data = np.ones(count)
-    start, sums = WAYS[way]
-    started = start()
+    start, sums = (started_pool, shm_in_parts) if way == IN_PARTS else WAYS[way]
+    try:
+        started = start()
+    except ImportError as error:
+        print(f"no {error.name}", flush=True)
+        return
+    # Memory is touched and freed first: the host of a virtual machine takes its time to give what nobody has touched for
+    # some seconds, and that would be measured, whatever the way.
+    np.ones(count)
     print("ready", flush=True)
     sys.stdin.readline()
     begin = time.perf_counter()
@@ -216,37 +254,56 @@ def run(way, count):
 
 
 def measure(way, count, watch):
-    """Seconds until the sums, seconds until the array was ready or None, peak MiB; None if the package is not there."""
+    """What a way prints, as words, and the peak MiB; None if its package is not there."""
     command = [sys.executable, __file__, "--run", way, str(count)]
-    silent = {"stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **silent) as process:
-        if process.stdout.readline() != "ready\n":
-            return None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        peak = 0
-        while watch and process.poll() is None:
-            peak = max(peak, five_ways.pss(process.pid))
-            time.sleep(0.01)
-        seconds, ready = process.stdout.readline().split()
-    return float(seconds), None if ready == "None" else float(ready), peak
+    with tempfile.TemporaryFile("w+") as errors:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        with subprocess.Popen(command, text=True, **pipes) as process:
+            answer = process.stdout.readline()
+            if answer.startswith("no "):
+                return None
+            if answer == "ready\n":
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            peak = 0
+            while watch and process.poll() is None:
+                peak = max(peak, five_ways.pss(process.pid))
+                time.sleep(0.01)
+            words = process.stdout.read().split()
+        shutil.rmtree(ray_directory(process.pid), ignore_errors=True)
+        errors.seek(0)
+        if process.returncode != 0 or not words:
+            raise RuntimeError(f"{way} ended with {process.returncode}:\n{errors.read()}")
+    return words, peak
+
+
+def median(numbers):
+    return statistics.median(map(float, numbers))
 
 
 def main():
     mebibytes = float(sys.argv[1]) if len(sys.argv) > 1 else 1024
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     count = int(mebibytes * 2**20 / 8)
-    peaks = {way: measured[2] for way in WAYS if (measured := measure(way, count, watch=True))}
-    times = {way: [] for way in peaks}
+    peaks = {way: measured[1] for way in WAYS if (measured := measure(way, count, watch=True))}
+    words = {way: [] for way in (*peaks, IN_PARTS)}
     for _ in range(rounds):
-        for way in times:
-            times[way].append(measure(way, count, watch=False))
+        for way in words:
+            words[way].append(measure(way, count, watch=False)[0])
+    parts = [median(measured[index] for measured in words[IN_PARTS]) for index in range(len(PARTS))]
+    times = {way: median(seconds for seconds, _ in words[way]) * 1000 for way in peaks}
+    readies = {way: median(ready for _, ready in words[way]) * 1000 for way in peaks if words[way][0][1] != "None"}
+
     print(f"{mebibytes:g} MiB of float64, medians of {rounds}\n\n{'':26}{'ms':>8}{'peak MiB':>10}{'to array, ms':>14}")
-    for way, measured in times.items():
-        total = statistics.median(seconds for seconds, _, _ in measured)
-        readies = [ready for _, ready, _ in measured if ready is not None]
-        ready = f"{statistics.median(readies) * 1000:14.2f}" if readies else ""
-        print(f"{way:26}{total * 1000:8.0f}{peaks[way]:10.0f}{ready}")
+    for way, milliseconds in times.items():
+        ready = f"{readies[way]:14.2f}" if way in readies else ""
+        print(f"{way:26}{milliseconds:8.0f}{peaks[way]:10.0f}{ready}")
+    print(f"\nshm_array beside {'':9}{'is':>8}{'aim':>10}")
+    for peer, aim in AIMS.items():
+        if peer in times:
+            print(f"{peer:26}{times['shm_array'] / times[peer]:8.2f}{aim:10.2f}")
+    print(f"{'to array, ms':26}{readies['shm_array, by_reference']:8.2f}{3:10.2f}")
+    print("\nwhere its time goes, ms: " + ", ".join(f"{part} {took:.1f}" for part, took in zip(PARTS, parts)))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ fn run() -> Result<(), String> {
 
     let python = Python::environment("quickstart", &here.join("requirements.txt"), |words| println!("{words}"))?;
     let filter = place.join("filter");
-    workshop::compile_c(&here.join("filter.c"), &filter)?;
+    workshop::compile(&here.join("filter.c"), &filter)?;
 
     println!("\nA photograph, two C processes that filter it in place, and a kill");
     let picture = place.join("grace_hopper_embossed.png");

@@ -13,8 +13,10 @@ ndarray. It keeps its memory for as long as anything looks at it: close(), del a
 any order. An array lives until it is unlinked, or until its last user closes it, and no process that merely looks at
 it ever removes it. Each array is a valid .npy file as well: ``np.load("/dev/shm/temperature", mmap_mode="r")``.
 
-Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Queue and Pipe stand beside the arrays, as in
-multiprocessing: `import shm_array` in the place of `import multiprocessing`, and a killed process hangs nobody.
+Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Queue, JoinableQueue and Pipe stand beside the
+arrays, as in multiprocessing: `import shm_array` in the place of `import multiprocessing`, and a killed process hangs
+nobody. Frames (the latest of many whole arrays), Topic (one to many), Signals (named bits) and Fifo (bytes) have no
+counterpart there.
 
 Everything here is ctypes over libshm_array.so; the calls that programs make most often also go through a small compiled
 module, where it is there. Where to look:
@@ -22,7 +24,8 @@ module, where it is there. Where to look:
     array.py, _creation.py          arrays: making and opening them, and all their methods
     _opened.py                      what an open array has besides its elements, and the end of it
     _lock.py, _acquiring.py         the lock of an array, also for asyncio
-    _sync.py, _signals.py           the classes with multiprocessing's names: locks; semaphores, events, barriers
+    _sync.py, _primitives.py        the classes with multiprocessing's names: locks; semaphores, events, barriers
+    _frames.py, _topic.py, _signals.py, _fifo.py   what has no counterpart there
     _queue.py, _pipe.py             queues and pipes; _object.py: what all objects that are no arrays have in common
     _waiting.py, _asyncio.py        how to wait: so that Ctrl-C ends it, and so that an event loop goes on
     _handover.py, _interchange.py   arrays for other processes, and for other libraries
@@ -42,23 +45,29 @@ from ._errors import (
     OwnerDied,
     VersionError,
 )
+from ._fifo import Fifo
+from ._frames import Frame, Frames, Writing
 from ._handover import by_reference
 from ._interchange import to_arrow, to_pandas, to_polars
+from ._joinable import JoinableQueue
 from ._library import version
 from ._lock import Held
 from ._parallel import parallel_for
 from ._pipe import Connection, Pipe
-from ._queue import Queue, ShutDown, Taken
-from ._signals import Barrier, BoundedSemaphore, Event, Semaphore
+from ._primitives import Barrier, BoundedSemaphore, Event, Semaphore
+from ._queue import Queue, Reserved, ShutDown, Taken
+from ._signals import Signals
 from ._sync import Condition, Lock, RLock
+from ._topic import Subscription, Topic
 from .array import Array, Entry, Published, Stat, collect, create, list, open, open_fd, unlink
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ArgumentError", "Array", "ArrivalError", "Barrier", "BoundedSemaphore", "Condition", "Connection",
-    "CorruptError", "DtypeError", "Entry", "Error", "Event", "FormatError", "Held", "InternalError", "Lock",
-    "OwnerDied", "Pipe", "Published", "Queue", "RLock", "Semaphore", "ShutDown", "Stat", "Taken", "VersionError",
+    "CorruptError", "DtypeError", "Entry", "Error", "Event", "Fifo", "FormatError", "Frame", "Frames", "Held",
+    "InternalError", "JoinableQueue", "Lock", "OwnerDied", "Pipe", "Published", "Queue", "RLock", "Reserved",
+    "Semaphore", "ShutDown", "Signals", "Stat", "Subscription", "Taken", "Topic", "VersionError", "Writing",
     "adopt", "asarray", "by_reference", "collect", "copy", "create", "empty", "empty_like", "exists", "from_file",
     "full", "list", "open", "open_fd", "parallel_for", "to_arrow", "to_pandas", "to_polars", "unlink", "version",
     "zeros",

@@ -4,12 +4,13 @@
     python -m shm_array collect           remove what crashed programs left behind
     python -m shm_array doctor ...        and all else: what the command-line program shm-array does
 
-The program `shm-array` does the work where it is installed. Without it list and collect work all the same.
+The program `shm-array`, which comes with the wheel, does the work. Without it list and collect work all the same.
 """
 
 import os
 import shutil
 import sys
+import sysconfig
 import time
 
 from . import array
@@ -17,8 +18,17 @@ from . import array
 PROGRAM = "shm-array"
 
 
+def find_program():
+    """Where pip put it together with this package; else wherever the PATH leads."""
+    above_package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    places = [os.path.join(above_package, "bin"), sysconfig.get_path("scripts")]
+    if "posix_user" in sysconfig.get_scheme_names():
+        places.append(sysconfig.get_path("scripts", "posix_user"))
+    return shutil.which(PROGRAM, path=os.pathsep.join(places)) or shutil.which(PROGRAM)
+
+
 def main(arguments):
-    program = shutil.which(PROGRAM)
+    program = find_program()
     if program and arguments:
         os.execv(program, [PROGRAM, *arguments])
     if arguments == ["list"]:
@@ -29,8 +39,8 @@ def main(arguments):
         print(__doc__)
     else:
         sys.exit(
-            f"`{' '.join(arguments)}` is done by the program {PROGRAM}, which is not on the PATH: build it with cargo, "
-            "from the same sources. `python -m shm_array list` and `collect` work without it."
+            f"`{' '.join(arguments)}` is done by the program {PROGRAM}, which is not on the PATH: it comes with the "
+            "wheel, and cargo builds it from the same sources. `python -m shm_array list` and `collect` work without it."
         )
 
 

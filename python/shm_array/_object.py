@@ -1,13 +1,13 @@
-"""What semaphores, events, barriers, queues and pipes have in common: a handle, a name, and being handed over."""
+"""What all objects that are no arrays have in common: a handle, a name, and being handed over."""
 
 import ctypes
 import errno
 import os
 
 from . import _library
-from ._arguments import as_name, one_of
+from ._arguments import as_name, one_of, whole
 from ._errors import ArrivalError
-from ._handover import NotArrived, boot_id, elsewhere, mount_namespace, teach
+from ._handover import LEASE_SECONDS, NotArrived, boot_id, elsewhere, mount_namespace, teach
 from ._library import check, library
 from ._opened import Descriptor
 from ._quick import Quick
@@ -45,10 +45,14 @@ class Object(Quick):
         self._set_state(state)
         return self
 
-    def _create(self, name, lifetime, exist_ok, *parameters):
+    def _create(self, name, lifetime, exist_ok, *parameters, permissions=None, slots=None, wakes_readers=False):
         options = _library.ObjectOptions(
             size=ctypes.sizeof(_library.ObjectOptions),
-            flags=one_of("lifetime", lifetime, _LIFETIME_FLAGS) | (_library.OBJECT_OR_OPEN if exist_ok else 0),
+            flags=one_of("lifetime", lifetime, _LIFETIME_FLAGS)
+            | (_library.OBJECT_OR_OPEN if exist_ok else 0)
+            | (_library.OBJECT_WAKES_READERS if wakes_readers else 0),
+            permissions=whole("permissions", permissions or 0, 32),
+            slots=whole("slots", slots or 0, 32),
         )
         handle = self._Handle()
         function = getattr(library, f"shm_{self._kind}_create")
@@ -57,8 +61,8 @@ class Object(Quick):
 
     def _begin(self, handle):
         """Take a handle, and find out what there is to know."""
+        self._own_descriptor = None  # goes before the handle: with it the segment would not look unused
         self._handle = handle
-        self._own_descriptor = None
         self.name = os.fsdecode(getattr(library, f"shm_{self._kind}_name")(handle))
 
     def _state(self):
@@ -80,7 +84,8 @@ class Object(Quick):
 
     def close(self):
         """Use it no more. What was taken through it is given back when no thread is inside a call any longer."""
-        self._handle = self._own_descriptor = None
+        self._own_descriptor = None
+        self._handle = None
 
     def _check(self, code):
         if code != 0:
@@ -88,12 +93,15 @@ class Object(Quick):
                 raise ValueError(f"the {self._kind} {self.name!r} is closed")
             raise _library.error(code, self.name)
 
+    def _fresh_descriptor(self):
+        number = ctypes.c_int()
+        self._check(getattr(library, f"shm_{self._kind}_fd")(self._handle, ctypes.byref(number)))
+        return Descriptor(number.value)
+
     def _descriptor(self):
-        """What other processes open it by, where it has no name."""
+        """What other processes open it by, where it has no name: multiprocessing wants it to stay open."""
         if self._own_descriptor is None:
-            number = ctypes.c_int()
-            self._check(getattr(library, f"shm_{self._kind}_fd")(self._handle, ctypes.byref(number)))
-            self._own_descriptor = Descriptor(number.value)
+            self._own_descriptor = self._fresh_descriptor()
         return self._own_descriptor.number
 
     def __reduce_ex__(self, protocol):
@@ -111,7 +119,8 @@ class Object(Quick):
 
 def _find(item):
     """Device and inode, and by which name other processes open it: None where it has none, or has it no more."""
-    mine = os.fstat(item._descriptor())
+    descriptor = item._fresh_descriptor()
+    mine = os.fstat(descriptor.number)
     places = [item.name[7:]] if item.name.startswith("file://") else [f"/dev/shm/{item.name}"]
     if places[0][:9] == "/dev/shm/" and os.environ.get("SHM_ARRAY_DIR"):
         places.append(os.path.join(os.environ["SHM_ARRAY_DIR"], item.name))
@@ -128,7 +137,9 @@ def _find(item):
 def _reduce_for_one(item):
     which, address = _find(item)
     if address is not None:
-        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), address, which, item._state())
+        # The sender may end before the receiver has come: a last-close object is kept for so long.
+        leased = _lease(item, LEASE_SECONDS)
+        return _arrive_or_excuse, (type(item), boot_id(), mount_namespace(), address, which, item._state(), leased)
     from multiprocessing.reduction import DupFd
 
     return _arrive_by_descriptor, (type(item), DupFd(item._descriptor()), item._state())
@@ -138,13 +149,20 @@ def _reduce_for_many(item, lease):
     which, address = _find(item)
     if address is None:
         raise ValueError(f"a {type(item).__name__} without a name cannot travel by reference: give it one")
-    return _arrive, (type(item), boot_id(), mount_namespace(), address, which, item._state())
+    _lease(item, lease)
+    return _arrive, (type(item), boot_id(), mount_namespace(), address, which, item._state(), False)
+
+
+def _lease(item, seconds):
+    """Whether it is kept for the receiver; where this process may not write, it is not."""
+    descriptor = item._fresh_descriptor()
+    return library.shm_object_lease(descriptor.number, int(seconds * 1e9)) == 0
 
 
 # --- arriving
 
 
-def _arrive(cls, boot, mounts, name, which, state):
+def _arrive(cls, boot, mounts, name, which, state, leased):
     if boot != boot_id():
         raise ArrivalError(errno.ESTALE, "it was sent on another machine, or before a reboot", name)
     handle = cls._Handle()
@@ -155,6 +173,9 @@ def _arrive(cls, boot, mounts, name, which, state):
     item = cls._over(handle, state)
     if _find(item)[0] != which:
         raise ArrivalError(errno.ESTALE, "the name is another one's by now" + elsewhere(mounts), name)
+    if leased:
+        descriptor = item._fresh_descriptor()
+        library.shm_object_arrived(descriptor.number)
     return item
 
 

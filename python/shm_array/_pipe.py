@@ -7,15 +7,17 @@ import os
 import pickle
 import struct
 
-from . import _asyncio, _library
+from . import _asyncio, _library, _on_the_way
+from ._arguments import as_name, one_of
 from ._handover import teach
 from ._library import check, library
-from ._object import Object
+from ._object import Object, _reduce_for_many, _reduce_for_one
 from ._queue import _dumps
 from ._quick import QuickConnection, quicken
 from ._waiting import NOT_YET, in_slices
 
 _LENGTH = struct.Struct("!Q")
+_ENDS = {"r": _library.PIPE_READER, "w": _library.PIPE_WRITER}
 
 
 class End(Object):
@@ -28,12 +30,49 @@ class End(Object):
     @classmethod
     def pair(cls, capacity):
         """Both ends of a new pipe: for reading, for writing."""
-        reader = cls.__new__(cls)
-        reader._ends = _library.PIPE_READER
-        reader._create(None, "until-unlinked", False, capacity, reader._ends)
+        reader = cls.new(None, _library.PIPE_READER, capacity, False, "until-unlinked")
         handle = cls._Handle()
         check(library.shm_pipe_open_fd(reader._descriptor(), _library.PIPE_WRITER, ctypes.byref(handle)))
         return reader, cls._over(handle, _library.PIPE_WRITER)
+
+    @classmethod
+    def new(cls, name, ends, capacity, exist_ok, lifetime):
+        """One end, or both, of a new pipe; with `exist_ok` of one that is there."""
+        self = cls.__new__(cls)
+        self._ends = ends
+        self._create(name, lifetime, exist_ok, capacity, ends)
+        return self
+
+    @classmethod
+    def existing(cls, name, ends):
+        """One end, or both, of the pipe of that name."""
+        handle = cls._Handle()
+        check(library.shm_pipe_open(as_name(name), ends, ctypes.byref(handle)), name)
+        return cls._over(handle, ends)
+
+    def _begin(self, handle):
+        super()._begin(handle)
+        _on_the_way.begin(self)
+
+    def _pipe_ends(self):
+        return [self]
+
+    def _take_part(self):
+        """Count as a reader or writer: a forked child does from its first call on."""
+        with contextlib.suppress(OSError):  # it will be told when it reads or writes
+            if self._ends == _library.PIPE_READER:
+                self.ready(0)
+            else:
+                self.write(b"")
+
+    def close(self):
+        """Close it; where it is on its way to another process, as soon as it has arrived there."""
+        self._own_descriptor = None
+        _on_the_way.close(self)
+
+    def __del__(self):
+        if getattr(self, "_handle", None) is not None:
+            self.close()
 
     def _state(self):
         return self._ends
@@ -96,6 +135,22 @@ class End(Object):
         return number.value
 
 
+def _reduce_end(end):
+    return _arrived, (_on_the_way.sent(end), *_reduce_for_one(end))
+
+
+def _arrived(token, arrive, ticket):
+    end = arrive(*ticket)
+    try:
+        os.close(token.detach())
+    except Exception:  # its sender has ended, and waits for nothing any more
+        pass
+    return end
+
+
+teach(End, _reduce_end, _reduce_for_many)
+
+
 @quicken
 class Connection(QuickConnection):
     """One end of what Pipe() makes, with the methods of multiprocessing.connection.Connection.
@@ -106,6 +161,21 @@ class Connection(QuickConnection):
     def __init__(self, reader, writer):
         self._reader, self._writer = reader, writer
         self._pollable = None
+
+    def _pipe_ends(self):
+        return [end for end in (self._reader, self._writer) if end is not None]
+
+    @classmethod
+    def open(cls, name, mode, *, capacity=65536):
+        """One end of a pipe with a name, for processes that do not know each other; who comes first makes it.
+
+        mode      "r" receives, "w" sends
+        capacity  as of Pipe(); both sides say the same
+
+        Fifo.unlink() or shm_array.unlink() removes the name.
+        """
+        end = End.new(name, one_of("mode", mode, _ENDS), capacity, True, "until-unlinked")
+        return cls(end, None) if mode == "r" else cls(None, end)
 
     @property
     def readable(self):

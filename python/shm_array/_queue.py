@@ -14,15 +14,19 @@ import secrets
 import numpy as np
 
 from . import _asyncio, _dtype, _library
+from ._arguments import whole
+from ._handover import LEASE_SECONDS
 from ._library import check, library
 from ._object import Object
+from ._opened import opened_of
 from ._quick import quicken
 from ._waiting import NOT_YET, in_slices
-from .array import Array, create
+from .array import Array, _open_flags, create
 
 Empty, Full = queue.Empty, queue.Full
 _PLAIN = frozenset((bytes, str, int, float, bool, type(None)))  # nothing in them can be handed over
-_KEPT_NS = 0  # the library's own ten minutes
+_KEPT_NS = 24 * 3600 * 10**9  # how long a long item can wait to be received: the most that there is
+_ROOM = 1 << 20  # bytes for what get_many() receives, or one item
 _LONG = "shm_array.item."  # names of the arrays in which long items travel
 
 
@@ -106,21 +110,99 @@ class Queue(Object):
 
     def _send_long(self, data, block, timeout, priority):
         """As an array of bytes, which the queue keeps until it is received."""
-        name = _LONG + secrets.token_hex(12)
-        array = create(name, len(data), "u1", lifetime="last-close")
+        array = _in_shared_memory(data)
         try:
-            array[:] = np.frombuffer(data, "u1")
-            handle = array.base.base.handle
-
-            def attempt(time):
-                return library.shm_queue_send_array(self._handle, handle, _KEPT_NS, priority, time)
-
-            code = in_slices(attempt, _patience(timeout) if block else 0)
+            code = in_slices(self._array_attempt(array, _KEPT_NS, priority), _patience(timeout) if block else 0)
             if code != 0:
                 self._refuse(code, Full)
         except BaseException:
             array.unlink()
             raise
+
+    def _array_attempt(self, array, kept_ns, priority):
+        handle = opened_of(array).handle
+        return lambda time: library.shm_queue_send_array(self._handle, handle, kept_ns, priority, time)
+
+    async def put_async(self, obj, *, priority=0):
+        """Send an item, while the event loop goes on; it waits for room. Raises ShutDown."""
+        send, array = self._parcel(obj, priority)
+
+        def attempt():
+            code = send(0)
+            if code in NOT_YET:
+                return None
+            if code != 0:
+                self._refuse(code, Full)
+            return True
+
+        try:
+            await _asyncio.until(attempt, _asyncio.Source(self, "room", self._room_descriptor, True))
+        except BaseException:
+            if array is not None:
+                array.unlink()
+            raise
+
+    def _parcel(self, obj, priority):
+        """A function that tries to send an item for so many nanoseconds, and the array that a long one travels in."""
+        data = _dumps(obj) if self.dtype is None else np.ascontiguousarray(obj, self.dtype).tobytes()
+        if self.dtype is None and len(data) > self.item_bytes:
+            array = _in_shared_memory(data)
+            return self._array_attempt(array, _KEPT_NS, priority), array
+        return lambda time: library.shm_queue_send(self._handle, data, len(data), priority, time), None
+
+    def _room_descriptor(self):
+        number = ctypes.c_int()
+        self._check(library.shm_queue_notify_room_fd(self._handle, ctypes.byref(number)))
+        return number.value
+
+    def put_array(self, array, block=True, timeout=None, *, priority=0, keep=LEASE_SECONDS):
+        """Send a whole shared array by its handle, for receivers in any language; get() and get_array() receive it.
+
+        keep  seconds for which it waits to be received even if everybody has closed it, at most a day
+
+        put() hands over views and anonymous arrays as well, to Python. Raises what put() raises; ValueError for a view.
+        """
+        opened = opened_of(array)
+        if (array.size and opened.place_of(array)) or array.nbytes != opened.nbytes or not array.flags.forc:
+            raise ValueError("this is a view of a part of a shared array: put() sends it, or send the whole")
+        kept_ns = whole("keep", int(keep * 1e9))
+        code = in_slices(self._array_attempt(array, kept_ns, priority), _patience(timeout) if block else 0)
+        if code != 0:
+            self._refuse(code, Full)
+
+    def put_many(self, items, block=True, timeout=None, *, priority=0):
+        """Send the first of several items, waiting for room as put() does, and as many others as there is room for.
+
+        Returns how many that were. Costs less than so many put(). Raises what put() raises, and ValueError if an item
+        is longer than `item_bytes`: then none is sent.
+        """
+        if self.dtype is not None:
+            data = [np.ascontiguousarray(item, self.dtype).tobytes() for item in items]
+        else:
+            data = [_dumps(item) for item in items]
+        longest = max(map(len, data), default=0)
+        if longest > self.item_bytes:
+            raise ValueError(f"an item has {longest} bytes, more than item_bytes, {self.item_bytes}: put() sends it")
+        places = (ctypes.c_void_p * len(data))(*(ctypes.cast(item, ctypes.c_void_p) for item in data))
+        lengths, sent = (ctypes.c_size_t * len(data))(*map(len, data)), ctypes.c_size_t()
+
+        def attempt(time):
+            return library.shm_queue_send_many(
+                self._handle, places, lengths, len(data), priority, time, ctypes.byref(sent)
+            )
+
+        code = in_slices(attempt, _patience(timeout) if block else 0)
+        if code != 0:
+            self._refuse(code, Full)
+        return sent.value
+
+    def reserve(self, count, block=True, timeout=None, *, priority=0):
+        """Room for an item to fill in place: `with queue.reserve(10) as elements: elements[:] = ...`.
+
+        It is an ndarray of `count` elements of the queue's dtype, or of `count` bytes for recv_bytes() where it has
+        none; sent at the end of the block, and given back if the block raises. Takes and raises what put() does.
+        """
+        return Reserved(self, count, _patience(timeout) if block else 0, priority)
 
     def _refuse(self, code, not_yet):
         if code in NOT_YET:
@@ -191,6 +273,47 @@ class Queue(Object):
             return pickle.loads(data)
         return np.frombuffer(bytes(data), self.dtype)
 
+    def get_array(self, block=True, timeout=None, *, mode="r"):
+        """Receive an array that put_array() sent, opened with that mode; raises what get() and open() raise.
+
+        Raises OSError with EBADMSG if the next item is something else, and leaves it there.
+        """
+        handle = _library.Handle()
+        flags = _open_flags(mode, False, False)
+
+        def attempt(time):
+            return library.shm_queue_receive_array(self._handle, flags, time, ctypes.byref(handle))
+
+        code = in_slices(attempt, _patience(timeout) if block else 0)
+        if code != 0:
+            self._refuse(code, Empty)
+        return Array._over(handle)
+
+    def get_many(self, most, block=True, timeout=None):
+        """Receive an item, waiting for it as get() does, and those that are there behind it: a list of at most `most`.
+
+        Costs less than so many get(). Raises what get() raises.
+        """
+        most = max(1, min(most, _ROOM // self.item_bytes))
+        room = ctypes.create_string_buffer(most * self.item_bytes)
+        lengths, count = (ctypes.c_size_t * most)(), ctypes.c_size_t()
+
+        def attempt(time):
+            return library.shm_queue_receive_many(
+                self._handle, room, len(room), most, time, lengths, ctypes.byref(count)
+            )
+
+        code = in_slices(attempt, _patience(timeout) if block else 0)
+        if code == errno.EBADMSG:  # a long one, or an array
+            return [self.get(block, timeout)]
+        if code != 0:
+            self._refuse(code, Empty)
+        data, items, start = memoryview(room).cast("B"), [], 0
+        for length in lengths[: count.value]:
+            items.append(self._item(data[start : start + length]))
+            start += length
+        return items
+
     def take(self, block=True, timeout=None):
         """Receive an item to acknowledge when its work is done: `with queue.take() as taken: use(taken.item)`.
 
@@ -258,6 +381,49 @@ class Queue(Object):
         """Nothing: no thread sends, and what was put is there."""
 
     cancel_join_thread = join_thread
+
+
+class Reserved:
+    """Room for an item that is being filled: see Queue.reserve()."""
+
+    def __init__(self, queue, count, patience, priority):
+        self._queue, self._patience, self._priority = queue, patience, priority
+        self._handle = queue._handle
+        self._bytes = whole("count", count) * (1 if queue.dtype is None else queue.dtype.itemsize)
+        if self._bytes > queue.item_bytes:
+            raise ValueError(f"{count} elements have {self._bytes} bytes, more than item_bytes, {queue.item_bytes}")
+        self._message = _library.Message(size=ctypes.sizeof(_library.Message))
+
+    def __enter__(self):
+        def attempt(time):
+            return library.shm_queue_reserve(self._handle, time, ctypes.byref(self._message))
+
+        code = in_slices(attempt, self._patience)
+        if code != 0:
+            self._queue._refuse(code, Full)
+        memory = (ctypes.c_char * self._bytes).from_address(self._message.data)
+        memory._handle = self._handle  # the memory goes with it
+        return np.frombuffer(memory, self._queue.dtype or "u1")
+
+    def __exit__(self, kind, *exception):
+        if kind is not None:
+            check(library.shm_queue_cancel(self._handle, ctypes.byref(self._message)), self._queue.name)
+            return
+        self._message.len, self._message.priority = self._bytes, self._priority
+        code = library.shm_queue_commit(self._handle, ctypes.byref(self._message))
+        if code != 0:
+            self._queue._refuse(code, Full)
+
+
+def _in_shared_memory(data):
+    """Bytes as an array, in which long items travel."""
+    array = create(_LONG + secrets.token_hex(12), len(data), "u1", lifetime="last-close")
+    try:
+        array[:] = np.frombuffer(data, "u1")
+    except BaseException:
+        array.unlink()
+        raise
+    return array
 
 
 class _Room:

@@ -46,11 +46,12 @@ class Published(collections.namedtuple("Published", "generation time age pid ali
 
 class Entry(
     collections.namedtuple(
-        "Entry", "name shape dtype itemsize file_bytes generation created id lifetime attached lock_pid"
+        "Entry", "name shape dtype itemsize file_bytes generation created id lifetime attached lock_pid kind"
     )
 ):
-    """One array in what list() returns: `attached` is True if a live process uses it, `dtype` numpy's text for it.
+    """One segment in what list() returns: `attached` is True if a live process uses it, `dtype` numpy's text for it.
 
+    `kind` is "array", "semaphore", "event" (Signals too), "barrier", "queue", "pipe" (Fifo too), "topic" or "frames".
     The rest means what it means in Stat.
     """
 

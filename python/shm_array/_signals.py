@@ -1,245 +1,125 @@
-"""multiprocessing's Semaphore, BoundedSemaphore, Event and Barrier, that survive a kill.
+"""Up to 64 named bits: a control channel between processes.
 
-The methods are the standard library's. What differs is what happens when a process is killed: nobody hangs.
+control = shm_array.Signals(["start", "stop", "reload"], name="control")     # the controller
+control.set("start")
 
-    BoundedSemaphore         owned: the permits of the dead come back
-    Semaphore                a count that anybody may raise, as POSIX has it
-    Event                    a bit; nobody owns it
-    Barrier                  broken by the death of a participant, as by a timeout
+control = shm_array.Signals.open("control")                                  # its workers
+while "stop" not in control.wait("stop", "reload", consume=True): ...
 """
 
 import ctypes
-import errno
 import threading
 
 from . import _asyncio, _library
 from ._library import library
 from ._object import Object
-from ._quick import quicken
-from ._waiting import NOT_YET, RELEASED_TOO_OFTEN, in_slices, patience
-from .array import create, open
+from ._waiting import NOT_YET, checked, in_slices
+
+_BITS = 64
 
 
-@quicken
-class Semaphore(Object):
-    """multiprocessing.Semaphore: a count that acquire() lowers, and anybody's release() raises.
+class Signals(Object):
+    """Bits that any process sets and clears, and any number wait for; who is killed holds up nobody.
 
-    value       to begin with
-    name        None, or a name under which Semaphore.open() finds it
-    exist_ok    open the one that is there already
-    lifetime    as of create()
+    names  of the bits, at most 64, of at most 31 bytes each; bits without a name have numbers, from 0 to 63
+    name, exist_ok, lifetime, permissions   as of create()
+    slots  how many processes can take part at the same time (None: 256)
 
-    Nobody owns what it counts: what a killed process had acquired stays acquired. See BoundedSemaphore.
+    An Event is the bit 0 of one that has no names.
     """
-
-    _kind = "semaphore"
-    _Handle = _library.SemaphoreHandle
-    _which = _library.SEMAPHORE_SIGNALLING
-
-    def __init__(self, value=1, *, name=None, exist_ok=False, lifetime="until-unlinked"):
-        if not 0 <= value <= _library.SEMAPHORE_MAX_VALUE:
-            raise ValueError(f"value is {value}, expected 0 to {_library.SEMAPHORE_MAX_VALUE}")
-        self._create(name, lifetime, exist_ok, self._which, value)
-
-    def acquire(self, block=True, timeout=None):
-        """Take one, waiting at most `timeout` seconds: True, or False if there was none."""
-        return self._attempt(0) == 0 or self._settle(in_slices(self._attempt, patience(block, timeout)))
-
-    def _attempt(self, nanoseconds):
-        return library.shm_semaphore_wait(self._handle, nanoseconds)
-
-    def _settle(self, code):
-        if code in NOT_YET:
-            return False
-        self._check(code)
-        return True
-
-    def release(self, n=1):
-        """Give `n`. Raises ValueError where that is more than there may be, or of a BoundedSemaphore than one has."""
-        code = library.shm_semaphore_post(self._handle, n)
-        if code in (errno.EPERM, errno.EOVERFLOW):
-            raise ValueError(RELEASED_TOO_OFTEN)
-        self._check(code)
-
-    def get_value(self):
-        """What could be taken at this moment."""
-        value = ctypes.c_uint32()
-        self._check(library.shm_semaphore_value(self._handle, ctypes.byref(value)))
-        return value.value
-
-    def locked(self):
-        """Whether nothing could be taken at this moment."""
-        return self.get_value() == 0
-
-    async def acquire_async(self):
-        """Take one, while the event loop goes on: `await semaphore.acquire_async()`, or `async with semaphore`."""
-
-        def attempt():
-            code = self._attempt(0)
-            return None if code in NOT_YET else self._settle(code)
-
-        return await _asyncio.until(attempt, _asyncio.Source(self, "permits", self._notify_descriptor, True))
-
-    def _notify_descriptor(self):
-        number = ctypes.c_int()
-        self._check(library.shm_semaphore_notify_fd(self._handle, ctypes.byref(number)))
-        return number.value
-
-    def __enter__(self):
-        return self.acquire()
-
-    def __exit__(self, *exception):
-        self.release()
-
-    async def __aenter__(self):
-        return await self.acquire_async()
-
-    async def __aexit__(self, *exception):
-        self.release()
-
-
-class BoundedSemaphore(Semaphore):
-    """multiprocessing.BoundedSemaphore: `value` permits, which come back when the process that has them is killed.
-
-    Parameters as of Semaphore. Only the process that acquired may release: ValueError otherwise.
-    """
-
-    _which = _library.SEMAPHORE_OWNED
-
-
-class Event(Object):
-    """multiprocessing.Event: a flag that one sets, and any number wait for. Parameters as of Lock."""
 
     _kind = "event"
     _Handle = _library.EventHandle
 
-    def __init__(self, *, name=None, exist_ok=False, lifetime="until-unlinked"):
-        self._create(name, lifetime, exist_ok, None, 0)
-
-    def is_set(self):
-        """Whether it is set."""
-        return bool(self.stat().bits & 1)
-
-    def set(self):
-        """Set it, and wake all who wait."""
-        self._check(library.shm_event_set(self._handle, 1))
-
-    def clear(self):
-        """Clear it: wait() waits again."""
-        self._check(library.shm_event_clear(self._handle, 1))
-
-    def wait(self, timeout=None):
-        """Wait until it is set: True, or False if `timeout` seconds have passed."""
-        code = in_slices(self._attempt, None if timeout is None else max(0, timeout))
-        if code in NOT_YET:
-            return False
-        self._check(code)
-        return True
-
-    def _attempt(self, nanoseconds):
-        return library.shm_event_wait(self._handle, 1, _library.EVENT_ANY, nanoseconds, None)
-
-    async def wait_async(self):
-        """Wait until it is set, while the event loop goes on: True."""
-
-        def attempt():
-            code = self._attempt(0)
-            if code in NOT_YET:
-                return None
-            self._check(code)
-            return True
-
-        return await _asyncio.until(attempt, _asyncio.Source(self, "set", self._notify_descriptor, False))
-
-    def _notify_descriptor(self):
-        number = ctypes.c_int()
-        code = library.shm_event_notify_fd(self._handle, 1, _library.EVENT_ANY, ctypes.byref(number))
-        self._check(code)
-        return number.value
-
-
-class Barrier(Object):
-    """multiprocessing.Barrier: `parties` wait until all have come. Raises threading.BrokenBarrierError as it does.
-
-    action    a function that one of them calls before all go on; if it raises, the barrier is broken
-    timeout   seconds that wait() takes where it is not told otherwise
-    name, exist_ok, lifetime   as of Lock; with a name, an array whose name ends in ".state" belongs to it
-
-    It is broken by abort(), by a timeout, and by the death of a process that has ever waited, until reset().
-    """
-
-    # The library's own number of who has come is not one for each: a wait in slices comes anew with each slice. So the
-    # numbers are drawn, from an array of two: whether it was aborted, and how many numbers were drawn.
-
-    _kind = "barrier"
-    _Handle = _library.BarrierHandle
-
-    def __init__(self, parties, action=None, timeout=None, *, name=None, exist_ok=False, lifetime="until-unlinked"):
-        self._create(name, lifetime, exist_ok, parties)
-        self._own = create(name and f"{name}.state", 2, "i8", exist_ok=exist_ok, lifetime=lifetime)
-        self._action, self._timeout = action, timeout
+    def __init__(self, names=(), *, name=None, exist_ok=False, lifetime="until-unlinked", permissions=None, slots=None):
+        encoded = [each.encode() for each in names]
+        texts = (ctypes.c_char_p * len(encoded))(*encoded) if encoded else None
+        self._create(name, lifetime, exist_ok, texts, len(encoded), permissions=permissions, slots=slots)
 
     def _begin(self, handle):
         super()._begin(handle)
-        self.parties = self.stat().participants
+        found = (library.shm_event_bit_name(handle, bit) for bit in range(_BITS))
+        self._names = {bit: text.decode() for bit, text in enumerate(found) if text}
+        self._numbers = {text: bit for bit, text in self._names.items()}
 
-    def _state(self):
-        return self._own, self._action, self._timeout
+    @property
+    def names(self):
+        """The names of the bits, in the order of the bits."""
+        return tuple(self._names.values())
 
-    def _set_state(self, state):
-        self._own, self._action, self._timeout = state or (open(f"{self.name}.state", "r+"), None, None)
+    def set(self, *bits):
+        """Set bits, given by name or number, and wake who waits for them."""
+        self._check(library.shm_event_set(self._handle, self._mask(bits)))
 
-    def wait(self, timeout=None):
-        """Come, and wait until all have: a number from 0 to parties - 1, another one for each."""
-        timeout = self._timeout if timeout is None else timeout
-        last = self._meet(timeout) == self.parties - 1
-        if self._action is not None:
-            if last:
-                try:
-                    self._action()
-                except BaseException:
-                    self.abort()
-                    raise
-            self._meet(timeout)
-        return int(self._own.atomic_add(1, 1)) % self.parties
+    def clear(self, *bits):
+        """Clear bits: who waits for them waits again."""
+        self._check(library.shm_event_clear(self._handle, self._mask(bits)))
 
-    def _meet(self, timeout):
-        number = ctypes.c_uint32()
+    def pulse(self, *bits):
+        """Reach all who wait for these bits at this moment, and nobody who comes later: nothing stays set."""
+        self._check(library.shm_event_pulse(self._handle, self._mask(bits)))
 
-        def attempt(nanoseconds):
-            if self._own[0]:
-                return errno.ECANCELED
-            return library.shm_barrier_wait(self._handle, nanoseconds, ctypes.byref(number))
+    def is_set(self, *bits):
+        """Whether all of these bits are set."""
+        mask = self._mask(bits)
+        return self.stat().bits & mask == mask
 
-        code = in_slices(attempt, None if timeout is None else max(0, timeout))
+    @property
+    def now(self):
+        """The bits that are set, as a set of names or numbers."""
+        return self._words(self.stat().bits)
+
+    def wait(self, *bits, all=False, consume=False, timeout=None):
+        """Wait for any of these bits, or for all of them: those that came, as a set of names or numbers.
+
+        consume  clear what came: of several who wait, one gets it
+        timeout  seconds, or None to wait for ever; 0 only looks
+
+        The set is empty if the time is up. A bit that is set and cleared again before this process looks is not seen:
+        to reach those who wait, pulse(). (The main thread looks for Ctrl-C once a second; a pulse in just that moment
+        passes by.)
+        """
+        attempt, came = self._attempt(bits, all, consume)
+        is_main = threading.current_thread() is threading.main_thread()
+        code = in_slices(attempt, checked(timeout), 1 if is_main else 3600)
         if code in NOT_YET:
-            self.abort()
-        if code in NOT_YET or code in (errno.EOWNERDEAD, errno.ECANCELED):
-            raise threading.BrokenBarrierError
+            return set()
         self._check(code)
-        return number.value
+        return self._words(came.value)
 
-    def reset(self):
-        """Begin anew, whatever happened; who waits gets a BrokenBarrierError."""
-        self._own[:] = 0
-        self._check(library.shm_barrier_reset(self._handle))
+    async def wait_async(self, *bits, all=False, consume=False):
+        """What wait() does, while the event loop goes on; for bits that stay set, not for pulses."""
+        attempt, came = self._attempt(bits, all, consume)
+        mask, until = self._mask(bits), _library.EVENT_ALL if all else _library.EVENT_ANY
 
-    def abort(self):
-        """Break it: who waits, and who comes, gets a BrokenBarrierError, until reset()."""
-        self._own[0] = 1
-        self._check(library.shm_barrier_reset(self._handle))
+        def once():
+            code = attempt(0)
+            if code in NOT_YET:
+                return None
+            self._check(code)
+            return self._words(came.value)
 
-    @property
-    def n_waiting(self):
-        """How many have come and wait."""
-        return self.stat().arrived
+        def descriptor():
+            number = ctypes.c_int()
+            self._check(library.shm_event_notify_fd(self._handle, mask, until, ctypes.byref(number)))
+            return number.value
 
-    @property
-    def broken(self):
-        """Whether it is broken."""
-        return bool(self._own[0] or self.stat().broken)
+        return await _asyncio.until(once, _asyncio.Source(self, (mask, until, consume), descriptor, consume))
 
-    def unlink(self):
-        """Remove the names: nobody can open it any more; who has it open keeps it."""
-        super().unlink()
-        self._own.unlink()
+    def _attempt(self, bits, all, consume):
+        mask, came = self._mask(bits), ctypes.c_uint64()
+        flags = (_library.EVENT_ALL if all else _library.EVENT_ANY) | (_library.EVENT_CONSUME if consume else 0)
+        return lambda time: library.shm_event_wait(self._handle, mask, flags, time, ctypes.byref(came)), came
+
+    def _mask(self, bits):
+        mask = 0
+        for bit in bits:
+            number = self._numbers.get(bit, bit)
+            if not isinstance(number, int) or not 0 <= number < _BITS:
+                known = ", ".join(self.names) or "numbers from 0 to 63"
+                raise ValueError(f"there is no bit {bit!r}: {known}")
+            mask |= 1 << number
+        return mask
+
+    def _words(self, mask):
+        return {self._names.get(bit, bit) for bit in range(_BITS) if mask >> bit & 1}

@@ -1,4 +1,4 @@
-"""multiprocessing's Lock, RLock and Condition, that survive a kill; the rest of them is in _signals.py.
+"""multiprocessing's Lock, RLock and Condition, that survive a kill; the rest of them is in _primitives.py.
 
 The methods are the standard library's. What differs is what happens when a process is killed: nobody hangs.
 

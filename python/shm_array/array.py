@@ -33,6 +33,18 @@ _PLACEMENTS = {
     "file": _library.PLACE_FILE,
     "memfd": _library.PLACE_MEMFD,
 }
+_NUMA = {None: 0, "bind": _library.NUMA_BIND, "interleave": _library.NUMA_INTERLEAVE, "local": _library.NUMA_LOCAL}
+_ADVICE = {
+    "normal": _library.ADVICE_NORMAL,
+    "sequential": _library.ADVICE_SEQUENTIAL,
+    "random": _library.ADVICE_RANDOM,
+    "will-need": _library.ADVICE_WILL_NEED,
+    "done-with": _library.ADVICE_DONE_WITH,
+}
+_KINDS = {
+    getattr(_library, f"KIND_{kind.upper()}"): kind
+    for kind in ("array", "semaphore", "event", "barrier", "queue", "pipe", "topic", "frames")
+}
 _PLACEMENT_NAMES = {number: name for name, number in _PLACEMENTS.items()}
 _LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
 
@@ -55,6 +67,11 @@ def create(
     directory=None,
     unnamed=False,
     memory="ready",
+    populate=False,
+    mlock=False,
+    wakes_readers=False,
+    numa=None,
+    numa_nodes=(),
 ):
     """Make a shared array, and return it, writable.
 
@@ -76,6 +93,12 @@ def create(
     directory    where files go, an absolute path; None: what the environment variable SHM_ARRAY_DIR says
     memory       "ready": there at once, in huge pages where the kernel can; "reserve": there, but cleared when it is
                  touched; "lazy": not reserved, for sparse data: a touch when memory has run out ends the process
+    populate, mlock  as of open()
+    wakes_readers    wake those at once who opened it with mode "r" and wait for a write, which costs each writer
+                     0.25 us; else they look every 20 ms
+    numa         on machines with several memory nodes: "bind": memory from `numa_nodes` only; "interleave": in turn
+                 from each of them; "local": from the node of the processor that touches it first
+    numa_nodes   their numbers, below 64
     exist_ok     open the array that is there already, if it has the same dtype, shape and order
 
     Raises FileExistsError, DtypeError, ArgumentError, MemoryError or OSError (ENOSPC and the like, with the figures).
@@ -97,6 +120,8 @@ def create(
         | one_of("memory", memory, _MEMORY_FLAGS)
         | (_library.UNTRACKED if untracked else 0)
         | (_library.UNNAMED if unnamed else 0)
+        | (_library.WAKES_READERS if wakes_readers else 0)
+        | _at_once(populate, mlock)
         | (_library.OR_OPEN if exist_ok else 0),
         permissions=whole("permissions", permissions, 32),
         capacity=whole("capacity", capacity or 0),
@@ -105,6 +130,8 @@ def create(
         dtype_tag=tag.encode() or None,
         directory=None if directory is None else os.fsencode(directory),
         placement=one_of("placement", placement, _PLACEMENTS),
+        numa=one_of("numa", numa, _NUMA),
+        numa_nodes=whole("numa_nodes", sum({1 << whole("a node in numa_nodes", node, 6) for node in numa_nodes})),
     )
     lengths = (ctypes.c_uint64 * len(shape))(*shape)
     handle = _library.Handle()
@@ -125,7 +152,7 @@ def create(
     return array
 
 
-def open(name, mode="r", *, untracked=False, adopt=False, id=None):
+def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=False, mlock=False):
     """Open the array of that name, or an ordinary .npy file, and return it.
 
     name       as for create(); "file:///data/x.npy" or a pathlib.Path may be any .npy file
@@ -134,16 +161,18 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None):
     untracked  as for create()
     adopt      make an ordinary .npy file a shared and lockable array, still a valid .npy (mode "r+" only)
     id         Stat.id of the array that is meant: OSError with ESTALE if the name belongs to another one by now
+    populate   map every page now, so that no touch is a page fault later
+    mlock      keep every page in memory, as far as RLIMIT_MEMLOCK allows
 
     What this process has open already, by the same name and in the same mode, shares its mapping.
 
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
-    plain = id is None and not adopt and mode != "c" and type(name) is str
+    plain = id is None and not (adopt or populate or mlock) and mode != "c" and type(name) is str
     known = opened_by(name, mode, untracked) if plain else None
     if known is not None:
         return Array._over(known.duplicate(), untracked)
-    flags = _open_flags(mode, untracked, adopt)
+    flags = _open_flags(mode, untracked, adopt) | _at_once(populate, mlock)
     handle = _library.Handle()
     if id is None:
         code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
@@ -172,7 +201,7 @@ def unlink(name):
 
 
 def list():
-    """Every shared array with a POSIX shared-memory name that this user can look at, as a list of Entry."""
+    """All arrays and other objects with a POSIX shared-memory name that this user can look at, as a list of Entry."""
     walk = _library.ListHandle()
     check(library.shm_array_list(ctypes.byref(walk)))
     entry = _library.Entry(size=ctypes.sizeof(_library.Entry))
@@ -195,6 +224,7 @@ def list():
                 lifetime=_lifetime(entry.flags),
                 attached=bool(entry.attached),
                 lock_pid=entry.lock_pid,
+                kind=_KINDS.get(entry.kind, str(entry.kind)),
             )
         )
 
@@ -290,6 +320,20 @@ class Array(np.ndarray):
         """Write all elements to the disk, for an array in a file; memory needs none. Returns when they are there."""
         opened = still_open(self)
         check(library.shm_array_sync(opened.handle, _library.SYNC_WAIT, 0, 2**64 - 1), opened.name)
+
+    def advise(self, advice):
+        """Tell the kernel how this process will use these elements, for arrays that are larger than memory.
+
+        advice  "sequential", "random", "will-need", "done-with" (they may leave memory: a pass through a large file
+                says so of each part behind it) or "normal"
+
+        Of a view, such as `array[:1000]`, it concerns what lies between its first and last byte.
+        """
+        opened = still_open(self)
+        number = one_of("advice", advice, _ADVICE)
+        first, end = np.lib.array_utils.byte_bounds(self) if hasattr(np.lib, "array_utils") else np.byte_bounds(self)
+        offset = first - opened.__array_interface__["data"][0]
+        check(library.shm_array_advise(opened.handle, number, offset, end - first), opened.name)
 
     # --- for others
 
@@ -571,6 +615,10 @@ def _open_flags(mode, untracked, adopt):
     return (
         one_of("mode", mode, _OPEN_FLAGS) | (_library.UNTRACKED if untracked else 0) | (_library.ADOPT if adopt else 0)
     )
+
+
+def _at_once(populate, mlock):
+    return (_library.POPULATE if populate else 0) | (_library.MLOCK if mlock else 0)
 
 
 def _lifetime(flags):

@@ -1,7 +1,9 @@
 """What must work wherever the wheel is installed: run by itself, with nothing but numpy beside it."""
 
+import json
 import multiprocessing
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -19,6 +21,9 @@ def double(array):
 def main():
     here = os.path.dirname(shm_array.__file__)
     assert os.path.exists(os.path.join(here, "libshm_array.so")) and not os.environ.get("SHM_ARRAY_LIBRARY")
+    command = [sys.executable, "-m", "shm_array", "doctor", "--json"]  # done by the program that came with it
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    assert json.loads(said)["findings"]
     name = f"smoke-{os.getpid()}"
     a = shm_array.asarray(np.arange(6.0).reshape(2, 3), name, lifetime="last-close")
     try:

@@ -35,6 +35,12 @@ sys.stdin.readline()
 for number in range(int(sys.argv[2])):
     queue.put(number, timeout=60)
 """
+GET = """
+import sys, shm_array
+got = list(shm_array.Queue.open(sys.argv[1]))
+numbers = [item for item in got if isinstance(item, int)]
+print(len(got) - len(numbers), len(numbers), sum(numbers))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +131,34 @@ def test_cancelled_in_the_moment_of_waking():
         assert await asyncio.wait_for(second, 60) == "item"
 
     asyncio.run(main())
+
+
+def test_a_thousand_put_into_a_full_queue(new_name, start):
+    name = new_name()
+    queue = shm_array.Queue(8, name=name)
+
+    async def main():
+        before = threads_and_descriptors()
+        tasks = [
+            asyncio.ensure_future(queue.put_async(number if number % 100 else b"x" * 5000)) for number in range(WAITERS)
+        ]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert sum(task.done() for task in tasks) == 8 and queue.full()
+        threads, descriptors = threads_and_descriptors()
+        assert threads <= before[0] + 1 and descriptors <= before[1] + 4 + WAITERS // 100 * 2
+        cancelled = tasks[50:60]
+        for task in cancelled:
+            task.cancel()
+        consumer = start(GET, name)
+        await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
+        assert all(task.cancelled() for task in cancelled)
+        queue.shutdown()
+        return consumer
+
+    consumer = asyncio.run(main())
+    expected = sorted(number for number in range(WAITERS) if number % 100 and not 50 <= number < 60)
+    assert consumer.communicate(timeout=60)[0].split() == [str(WAITERS // 100), str(len(expected)), str(sum(expected))]
 
 
 def test_a_finished_queue_ends_all_waits():

@@ -363,6 +363,47 @@ def test_a_last_close_array_of_a_process_that_has_ended_still_arrives(name, meth
     assert not Path("/dev/shm", name).exists()
 
 
+def make_others_and_end(name, queue):
+    made = [
+        getattr(shm_array, kind)(*arguments, name=f"{name}-{kind}", lifetime="last-close")
+        for kind, arguments in LAST_CLOSE.items()
+    ]
+    made[0].put("work")
+    queue.put(made)
+
+
+LAST_CLOSE = {
+    "Queue": [],
+    "JoinableQueue": [],
+    "Topic": [],
+    "Frames": [3],
+    "Signals": [],
+    "Event": [],
+    "Semaphore": [],
+    "Barrier": [1],
+    "Lock": [],
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_no_array_arrives_from_the_ended_as_well(new_name, method):
+    name = new_name()
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=make_others_and_end, args=(name, queue))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    shm_array.collect()
+    got = queue.get(timeout=60)
+    assert [type(each).__name__ for each in got] == list(LAST_CLOSE)
+    assert got[0].get(timeout=60) == "work"
+    sent = [pickle.loads(bytes(ForkingPickler.dumps(each))) for each in got]  # once more, within this process
+    assert len(list(Path("/dev/shm").glob(f"{name}-*"))) == len(LAST_CLOSE) + 1  # a Barrier has two
+    del got, sent
+    assert list(Path("/dev/shm").glob(f"{name}-*")) == []
+
+
 def test_a_last_close_array_that_everybody_got_goes_at_once(name):
     a = shm_array.create(name, 30, lifetime="last-close")
     with multiprocessing.get_context("spawn").Pool(2) as pool:

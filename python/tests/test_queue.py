@@ -12,21 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import METHODS, ended, start
 
 import shm_array
-
-METHODS = multiprocessing.get_all_start_methods()
-
-
-def start(method, function, *arguments):
-    process = multiprocessing.get_context(method).Process(target=function, args=arguments)
-    process.start()
-    return process
-
-
-def ended(process, code=0):
-    process.join(60)
-    assert process.exitcode == code
 
 
 def echo(inbox, outbox):
@@ -174,6 +162,68 @@ def test_priorities_and_bytes():
     assert [q.recv_bytes(), q.recv_bytes(timeout=1)] == [b"sooner", b"later"]
     with pytest.raises(OSError):
         q.send_bytes(b"x" * 2000)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_arrays_for_any_language(method, new_name):
+    q, done = shm_array.Queue(name=new_name()), shm_array.Queue()
+    array = shm_array.create(new_name(), (3, 4), fill=2, lifetime="last-close")
+    name = array.name
+    q.put_array(array)
+    q.put_array(array)
+    with pytest.raises(ValueError, match="view"):
+        q.put_array(array[1:])
+    del array  # it waits in the queue
+    got = q.get_array(mode="r+")
+    assert got.tolist() == [[2.0] * 4] * 3 and got.name == name
+    process = start(method, double, q, done)  # receives it to read, by get()
+    process.join(60)
+    assert process.exitcode == 1
+    q.put("no array")
+    with pytest.raises(OSError, match="array"):
+        q.get_array()
+    with pytest.raises(queue.Empty):
+        (q.get(), q.get_array(timeout=0.02))
+    del got
+    assert not Path("/dev/shm", name).exists()
+
+
+def test_batches():
+    q = shm_array.Queue(10)
+    assert q.put_many(range(4)) == 4 and q.put_many([]) == 0
+    assert q.put_many(["a"] * 20) == 6  # as many as there is room for
+    with pytest.raises(queue.Full):
+        q.put_many([1], False)
+    assert q.get_many(3) == [0, 1, 2]
+    assert q.get_many(100) == [3] + ["a"] * 6
+    with pytest.raises(queue.Empty):
+        q.get_many(3, timeout=0.02)
+    with pytest.raises(ValueError, match="5018"):
+        q.put_many([1, b"x" * 5000])
+    q.put(b"x" * 5000)
+    q.put(2)
+    assert q.get_many(5) == [b"x" * 5000] and q.get_many(5) == [2]
+
+
+def test_items_are_filled_in_place():
+    q = shm_array.Queue(4, dtype="f8", priorities=2)
+    with q.reserve(3) as elements:
+        elements[:] = [1, 2, 3]
+        assert q.empty()
+    with q.reserve(1, priority=1) as elements:
+        elements[:] = 7
+    with pytest.raises(ArithmeticError):
+        with q.reserve(2):
+            raise ArithmeticError
+    assert [q.get().tolist(), q.get().tolist()] == [[7], [1, 2, 3]]
+    with pytest.raises(ValueError, match="item_bytes"):
+        q.reserve(1000)
+    plain = shm_array.Queue(1)
+    with plain.reserve(5) as data:
+        data[:] = bytearray(b"abcde")
+    with pytest.raises(queue.Full):
+        plain.reserve(5, timeout=0.02).__enter__()
+    assert plain.recv_bytes() == b"abcde"
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -25,11 +25,11 @@ impl Array {
         let start = elements.start + offset;
         // An array that was born lazy may have no memory there: better an error now than a SIGBUS while copying.
         let segment = self.segment();
-        if let (Ok(description), Some(fd)) = (segment.description(), segment.file())
-            && description.header.origin & origin::LAZY != 0
-            && segment.access() == Access::Write
-        {
-            segment.reserve(fd, start..start + len)?;
+        let is_lazy = segment.description().is_ok_and(|description| description.header.origin & origin::LAZY != 0);
+        match (is_lazy, segment.access(), segment.file()) {
+            (false, ..) | (_, Access::Read, _) => {}
+            (true, Access::Write, Some(fd)) => segment.reserve(fd, start..start + len)?,
+            (true, ..) => segment.populate(start..start + len)?,
         }
         segment.copy_in(start, source)
     }

@@ -17,11 +17,11 @@ use crate::segment::directory::Watch;
 use crate::segment::format::{Layout, MAX_NDIM};
 use crate::segment::object::{self, ObjectOptions};
 use crate::sync::buffers::{Buffers, Place, Usage};
+use crate::sync::hold::Hold;
+use crate::sync::lock::Mode;
 use crate::sync::patience::Patience;
-use crate::sync::rwlock::Mode;
 
 use super::dtype::Dtype;
-use super::hold::Hold;
 
 /// One handle on frames.
 #[derive(Debug)]
@@ -258,6 +258,12 @@ impl Frames {
             buffers: self.buffers.count(),
             slots: object.description().header.slots,
         })
+    }
+
+    /// A descriptor that becomes readable when the latest frame is another than number `newer_than`, and at each one after
+    /// that.
+    pub fn notify_fd(&self, newer_than: u64) -> Result<OwnedFd> {
+        self.buffers.notify_fd(newer_than)
     }
 
     /// As `open` takes it; empty for anonymous memory.

@@ -56,12 +56,7 @@ impl Array {
     /// Keep the array for so long although nobody may be attached, until a receiver has called
     /// [`arrived`](Array::arrived); each call counts for one receiver.
     pub fn lease(&self, duration: Duration) -> Result<()> {
-        if duration.is_zero() || duration > lease::LONGEST {
-            return Err(Error::invalid(format!(
-                "a lease of {duration:?}; expected more than nothing, and at most {:?}",
-                lease::LONGEST
-            )));
-        }
+        lease::check(duration)?;
         let now = boottime_ns();
         self.with_lease_word(|word| lease::take(word, now, now + duration.as_nanos() as i64))
     }

@@ -26,13 +26,15 @@ use crate::os::memory::Bytes;
 use crate::os::racing::Room;
 use crate::os::time::Timeout;
 use crate::segment::Access;
+use crate::segment::attachment::COMMON;
 use crate::segment::attachment::Identity;
 use crate::segment::control::Control;
 use crate::segment::directory::Watch;
 use crate::segment::format::Layout;
+use crate::sync::lock::range_table::{Outlook, Table};
+use crate::sync::lock::whole::{lock_shared, unlock_shared};
+use crate::sync::lock::{Acquired, INCONSISTENT};
 use crate::sync::patience::{Expired, Patience};
-use crate::sync::range_table::{Outlook, Table};
-use crate::sync::rwlock::{self, Acquired, INCONSISTENT, Mode};
 
 use super::Array;
 use super::view::Geometry;
@@ -72,7 +74,7 @@ impl Array {
         }
         let control = segment.control().ok_or_else(|| Error::new(Code::Corrupt, "the control block is not mapped"))?;
         let mut watch = None;
-        if self.hold.is_exclusive() {
+        if self.grip.is_exclusive() {
             // This process alone has the array: whoever else stands in the table of ranges is dead.
             let is_clean = State::of(control).lock & INCONSISTENT == 0 && !outlook(control, |_| true).is_doubtful;
             return self.copy_undisturbed(rows, room, if is_clean { Acquired::Clean } else { Acquired::OwnerDied });
@@ -117,12 +119,13 @@ impl Array {
 
     fn snapshot_under_lock(&self, rows: Range<u64>, room: &mut Room, timeout: Timeout) -> Result<Snapshot> {
         let attachment = self.segment().attachment()?;
-        let found = rwlock::lock(attachment, Mode::Shared, timeout).map_err(|error| {
+        let counter = &attachment.own_slot()?.shared[COMMON];
+        let found = lock_shared(attachment, counter, timeout).map_err(|error| {
             let is_late = error.is(Errno::EBUSY) || error.is(Errno::ETIMEDOUT);
             if is_late { Error::os(Errno::EAGAIN, format!("no snapshot: {}", error.detail())) } else { error }
         })?;
         let copied = self.copy_undisturbed(rows, room, found);
-        rwlock::unlock(attachment, Mode::Shared)?;
+        unlock_shared(attachment, counter);
         copied
     }
 
@@ -361,7 +364,7 @@ mod tests {
     fn a_write_under_way_is_waited_for_and_its_holder_copies_at_once() {
         let array = numbers(&[4], false);
         let other = array.slice(&[]).unwrap();
-        let _ = array.lock(Mode::Exclusive, Timeout::Try).unwrap();
+        let _ = array.lock(crate::Mode::Exclusive, Timeout::Try).unwrap();
         let mut bytes = [0; 16];
         let mut snapshot =
             |array: &Array, timeout, may_lock| array.snapshot(0..4, &mut Room::from(&mut bytes[..]), timeout, may_lock);

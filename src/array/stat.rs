@@ -9,9 +9,10 @@ use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
 use crate::segment::examine::{Contents, OrdinaryFile};
 use crate::segment::format::origin;
+use crate::segment::holders::Holder;
 use crate::sync::generation::Published;
-use crate::sync::range_table::{Rows, Table};
-use crate::sync::rwlock::{INCONSISTENT, Mode};
+use crate::sync::lock::range_table::{Rows, Table};
+use crate::sync::lock::{INCONSISTENT, Mode};
 
 use super::Array;
 use super::placement::Placement;
@@ -47,6 +48,8 @@ pub struct Stat {
     pub lock: Option<Mode>,
     /// The live exclusive holder; 0: none.
     pub lock_pid: u32,
+    /// Who reads, or has locked rows.
+    pub holders: Vec<Holder>,
     /// A holder died while writing, and nobody has recovered since.
     pub inconsistent: bool,
     /// Where the elements live.
@@ -79,12 +82,14 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
             .then_some(pid)
     };
     let mut lockers = Vec::new();
-    let mut shared = false;
+    let mut holders = Vec::new();
     for index in 0..control.slots() {
         let Some(slot) = control.slot(index).filter(|slot| slot.pid.load(Relaxed) != 0) else { continue };
         let identity = Identity::of_slot(index, slot.incarnation.load(Relaxed));
         if let Some(pid) = alive(identity) {
-            shared |= slot.shared.load(Relaxed) as u32 != 0 || slot.ranged.load(Relaxed) as u32 != 0;
+            let shared = slot.shared.each_ref().map(|counter| counter.load(Relaxed));
+            let ranged = slot.ranged.load(Relaxed);
+            holders.extend(Holder::in_slot(index, identity.incarnation(), pid, shared, ranged));
             if slot.pid_namespace.load(Relaxed) == process::pid_namespace() {
                 lockers.push(pid);
             }
@@ -109,8 +114,9 @@ pub(super) fn stat(array: &Array) -> Result<Stat> {
         adopted: header.origin & origin::ADOPTED != 0,
         wakes_readers: header.wakes_readers != 0,
         slots: header.slots,
-        lock: if lock_pid != 0 { Some(Mode::Exclusive) } else { shared.then_some(Mode::Shared) },
+        lock: if lock_pid != 0 { Some(Mode::Exclusive) } else { (!holders.is_empty()).then_some(Mode::Shared) },
         lock_pid,
+        holders,
         inconsistent: word & INCONSISTENT != 0 || has_dirty_rows,
         placement: array.placement(),
         allocated_bytes: allocated(segment),
@@ -145,6 +151,7 @@ fn of_ordinary(array: &Array, file: &OrdinaryFile, fortran: bool) -> Stat {
         slots: 0,
         lock: None,
         lock_pid: 0,
+        holders: Vec::new(),
         inconsistent: false,
         placement: array.placement(),
         allocated_bytes: allocated(array.segment()),

@@ -69,7 +69,7 @@ impl Queue {
         let message = self.take(timeout)?;
         if message.sort != Sort::Array {
             self.put_back_as_it_was(&message)?;
-            return Err(super::queue::other_sort(message.sort));
+            return Err(super::queue::refusals::other_sort(message.sort));
         }
         let mut parcel = vec![0; message.len];
         self.copy(&message, &mut parcel);

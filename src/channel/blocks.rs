@@ -5,6 +5,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use crate::os::prefetch;
+
 /// What is known of the message in a block. A cache line.
 #[repr(C, align(64))]
 #[derive(Debug)]
@@ -95,6 +97,22 @@ impl Blocks {
     #[inline]
     pub fn len(&self, index: usize) -> usize {
         (self.header(index).len.load(Relaxed) as usize).min(self.room)
+    }
+
+    /// This process will soon have that block, if there is one, to fill it.
+    #[inline]
+    pub fn soon_filled(&self, index: usize) {
+        let start = self.start.as_ptr().wrapping_add(index * self.stride);
+        prefetch::soon_written(start);
+        prefetch::soon_written(start.wrapping_add(size_of::<Header>()));
+    }
+
+    /// This process will soon have that block, if there is one, to use it.
+    #[inline]
+    pub fn soon_used(&self, index: usize) {
+        let start = self.start.as_ptr().wrapping_add(index * self.stride);
+        prefetch::soon_written(start);
+        prefetch::soon_read(start.wrapping_add(size_of::<Header>()));
     }
 
     /// Copy bytes into a block that this process has.

@@ -1,23 +1,19 @@
 //! `shm_array_*`: one exported function a method of [`Array`].
 
 use std::ffi::{c_char, c_int, c_void};
-use std::os::fd::IntoRawFd;
-use std::path::Path;
 use std::ptr;
 
-use super::memory;
-use super::object::descriptor;
-use super::records::{self, shm_array_options_t, shm_array_stat_t, shm_array_view_t};
+use super::options;
+use super::records::{self, shm_array_options_t, shm_array_view_t};
 use super::{bits, boxed, close, guard, handle, missing, numbers, optional_text, put, refuse_unknown, text};
-use crate::array::options::{OpenFlags, Options};
+use crate::array::options::OpenFlags;
 use crate::array::view::Slice;
 use crate::array::{self, Array};
-use crate::error::{Code, Errno, Error, Result};
+use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::Access;
-use crate::segment::birth::{Readiness, Way};
-use crate::sync::condition::Awoken;
-use crate::sync::rwlock::{Acquired, Mode};
+use crate::segment::birth::Readiness;
+use crate::sync::lock::{Acquired, Mode};
 
 /// Open for loads only: a store is a SIGSEGV.
 pub const SHM_ARRAY_READ: u32 = 1;
@@ -53,8 +49,6 @@ pub const SHM_ARRAY_WAKES_READERS: u32 = 16384;
 pub const SHM_ARRAY_EXCLUSIVE: u32 = 1;
 /// Lock mode: together with others who only read.
 pub const SHM_ARRAY_SHARED: u32 = 2;
-/// Conditions of an array, numbered from 0.
-pub const SHM_ARRAY_CONDITIONS: u32 = 16;
 /// The last axis is the fastest, without gaps.
 pub const SHM_ARRAY_VIEW_C_CONTIGUOUS: u32 = 1;
 /// The first axis is the fastest, without gaps.
@@ -92,7 +86,7 @@ pub(super) fn open_flags(flags: u32) -> Result<OpenFlags> {
     })
 }
 
-fn readiness(flags: u32) -> Readiness {
+pub(super) fn readiness(flags: u32) -> Readiness {
     Readiness { populate: flags & SHM_ARRAY_POPULATE != 0, lock: flags & SHM_ARRAY_MLOCK != 0 }
 }
 
@@ -138,7 +132,7 @@ pub unsafe extern "C" fn shm_array_create(
         // SAFETY: the caller's promise, for each argument.
         let name = unsafe { optional_text(name, "name") }?;
         // SAFETY: the caller's promise.
-        let dtype = unsafe { dtype_text(dtype) }?;
+        let dtype = unsafe { options::dtype_text(dtype) }?;
         if ndim > SHM_ARRAY_MAX_NDIM as usize {
             return Err(Error::invalid(format!("{ndim} dimensions; at most {SHM_ARRAY_MAX_NDIM} are allowed")));
         }
@@ -153,70 +147,11 @@ pub unsafe extern "C" fn shm_array_create(
             false => unsafe { records::read(options, "options (shm_array_options_t)") }?,
         };
         // SAFETY: the caller's promise.
-        let options = unsafe { understand(&given) }?;
+        let options = unsafe { options::understand(&given) }?;
         boxed(Array::create(name, dtype, shape, &options))
     };
     // SAFETY: the caller's promise.
     guard(|| unsafe { put(out, "out", create) })
-}
-
-/// A dtype that is not UTF-8 is like any other that is not understood.
-///
-/// # Safety
-///
-/// NULL, or ends in NUL and lives as long as the result.
-unsafe fn dtype_text<'a>(dtype: *const c_char) -> Result<&'a str> {
-    if dtype.is_null() {
-        return Err(missing("dtype"));
-    }
-    // SAFETY: not NULL, and the caller's promise.
-    unsafe { text(dtype, "dtype") }.map_err(|error| Error::new(Code::Dtype, error.detail()))
-}
-
-/// # Safety
-///
-/// The texts are NULL or end in NUL, and live as long as the result.
-unsafe fn understand<'a>(given: &shm_array_options_t) -> Result<Options<'a>> {
-    let flags = given.flags;
-    const OF_THE_ARRAY: u32 =
-        SHM_ARRAY_FORTRAN | SHM_ARRAY_LAST_CLOSE | SHM_ARRAY_OR_OPEN | SHM_ARRAY_UNTRACKED | SHM_ARRAY_WAKES_READERS;
-    const OF_ITS_MEMORY: u32 =
-        SHM_ARRAY_LAZY | SHM_ARRAY_RESERVE | SHM_ARRAY_UNNAMED | SHM_ARRAY_POPULATE | SHM_ARRAY_MLOCK;
-    refuse_unknown(flags, OF_THE_ARRAY | OF_ITS_MEMORY)?;
-    if given.reserved != 0 {
-        return Err(Error::invalid(format!("options.reserved is {}: zero all that is not set", given.reserved)));
-    }
-    // SAFETY: the caller's promise.
-    let (metadata, dtype_tag, directory) = unsafe {
-        (
-            optional_text(given.metadata, "options.metadata")?,
-            optional_text(given.dtype_tag, "options.dtype_tag")?,
-            optional_text(given.directory, "options.directory")?,
-        )
-    };
-    Ok(Options {
-        fortran: flags & SHM_ARRAY_FORTRAN != 0,
-        last_close: flags & SHM_ARRAY_LAST_CLOSE != 0,
-        or_open: flags & SHM_ARRAY_OR_OPEN != 0,
-        untracked: flags & SHM_ARRAY_UNTRACKED != 0,
-        wakes_readers: flags & SHM_ARRAY_WAKES_READERS != 0,
-        permissions: given.permissions,
-        capacity: given.capacity,
-        slots: given.slots,
-        metadata,
-        dtype_tag,
-        placement: memory::placement(given.placement)?,
-        directory: directory.map(Path::new),
-        unnamed: flags & SHM_ARRAY_UNNAMED != 0,
-        way: match (flags & SHM_ARRAY_LAZY != 0, flags & SHM_ARRAY_RESERVE != 0) {
-            (false, false) => Way::Ready,
-            (false, true) => Way::Reserve,
-            (true, false) => Way::Lazy,
-            (true, true) => return Err(Error::invalid("SHM_ARRAY_LAZY and SHM_ARRAY_RESERVE exclude each other")),
-        },
-        nodes: memory::nodes(given.numa, given.numa_nodes)?,
-        readiness: readiness(flags),
-    })
 }
 
 /// Open an array that exists.
@@ -245,75 +180,6 @@ pub unsafe extern "C" fn shm_array_open(name: *const c_char, flags: u32, out: *m
     let open = || unsafe { boxed(Array::open(text(name, "name")?, open_flags(flags)?)) };
     // SAFETY: the caller's promise.
     guard(|| unsafe { put(out, "out", open) })
-}
-
-/// Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
-///
-/// Returns:
-///   ESTALE  the name is another array's by now.
-///   and what shm_array_open() returns.
-///
-/// Since 0.1.
-///
-/// # Safety
-///
-/// As shm_array_open(); `id` is NULL or has 16 bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn shm_array_open_id(
-    name: *const c_char,
-    flags: u32,
-    id: *const u8,
-    out: *mut *mut Array,
-) -> c_int {
-    let open = || {
-        // SAFETY: the caller's promise.
-        let (name, id) = unsafe { (text(name, "name")?, numbers(id, 16).ok_or_else(|| missing("id"))?) };
-        boxed(Array::open_id(name, open_flags(flags)?, id.try_into().expect("16 bytes")))
-    };
-    // SAFETY: the caller's promise.
-    guard(|| unsafe { put(out, "out", open) })
-}
-
-/// Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
-///
-/// Returns:
-///   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_ARRAY_WRITE was asked for.
-///   and what shm_array_open() returns.
-///
-/// Ownership: `fd` stays the caller's; the caller closes `*out`.
-/// Since 0.1.
-///
-/// # Safety
-///
-/// `out` is NULL or can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn shm_array_open_fd(fd: c_int, flags: u32, out: *mut *mut Array) -> c_int {
-    let open = || {
-        let flags = open_flags(flags)?;
-        boxed(Array::open_fd(descriptor(fd)?, flags))
-    };
-    // SAFETY: the caller's promise.
-    guard(|| unsafe { put(out, "out", open) })
-}
-
-/// A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
-///
-/// While it is open anywhere, a last-close array counts as used.
-///
-/// Returns:
-///   EOPNOTSUPP  the array is untracked. EMFILE: too many descriptors.
-///   EINVAL      `array` or `out_fd` is NULL.
-///
-/// Ownership: the caller closes `*out_fd`, which is close-on-exec.
-/// Since 0.1.
-///
-/// # Safety
-///
-/// `array` is NULL or open; `out_fd` is NULL or can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn shm_array_fd(array: Option<&Array>, out_fd: *mut c_int) -> c_int {
-    // SAFETY: the caller's promise.
-    guard(|| unsafe { put(out_fd, "out_fd", || Ok(handle(array)?.fd()?.into_raw_fd())) })
 }
 
 /// Where the elements lie, now.
@@ -447,7 +313,7 @@ fn lock_mode(mode: u32) -> Result<Mode> {
     known_mode(mode).ok_or_else(refusal)
 }
 
-fn told(acquired: Acquired) -> Result<()> {
+pub(super) fn told(acquired: Acquired) -> Result<()> {
     if acquired == Acquired::Clean { Ok(()) } else { Err(owner_died("the lock is held now")) }
 }
 
@@ -551,137 +417,6 @@ pub extern "C" fn shm_array_unlock_range(array: Option<&Array>, first_row: u64, 
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_recover_range(array: Option<&Array>, first_row: u64, rows: u64) -> c_int {
     guard(|| handle(array)?.recover_range(first_row, rows))
-}
-
-/// Give the exclusive lock back, sleep until the condition is notified, and take the lock again.
-///
-/// `condition` is a number below SHM_ARRAY_CONDITIONS, whose meaning its users agree on. A waiter may also wake without
-/// having been meant: look at what you wait for, and wait again, in a loop. A negative timeout waits for ever.
-///
-/// Returns:
-///   0           notified, or awake for no reason; the lock is held.
-///   EOWNERDEAD  the lock is held, and a holder died while writing: see shm_array_lock(). Waiters learn of a death within
-///               some 20 ms, though nobody notifies them.
-///   ETIMEDOUT   not notified in time; the lock is held.
-///   ENOLCK      the time is up, and others kept the lock for 20 ms beyond it: it is NOT held.
-///   EPERM       this handle does not hold the lock exclusively.
-///   EINVAL      `array` is NULL, or there is no such condition.
-///
-/// Threads:   as shm_array_lock(); while it sleeps, other threads may lock through the same handle.
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub extern "C" fn shm_array_condition_wait(array: Option<&Array>, condition: u32, timeout_ns: i64) -> c_int {
-    guard(|| match handle(array)?.wait_for(condition, Timeout::from_ns(timeout_ns))? {
-        Awoken::Called(acquired) => told(acquired),
-        Awoken::TimedOut(Acquired::OwnerDied) => Err(owner_died("the lock is held now")),
-        Awoken::TimedOut(Acquired::Clean) => Err(Error::os(
-            Errno::ETIMEDOUT,
-            format!("condition {condition} was not notified in time; the lock is held"),
-        )),
-    })
-}
-
-/// Wake those who wait for a condition: `count` of them at once (UINT32_MAX: all), any others within some 20 ms.
-///
-/// Change what they wait for under the exclusive lock, and notify while you still hold it: then a kill at any instruction
-/// loses nothing. Whoever is killed between an unlock and a notification after it has notified nobody.
-///
-/// Returns:
-///   EINVAL  `array` is NULL, there is no such condition, or `count` is 0.
-///   and EACCES, EOPNOTSUPP as shm_array_lock().
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub extern "C" fn shm_array_condition_notify(array: Option<&Array>, condition: u32, count: u32) -> c_int {
-    guard(|| handle(array)?.notify(condition, count))
-}
-
-/// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
-///
-/// Elements stay where they are; new ones are what was there before. Other processes see the new shape in their next
-/// shm_array_view(), and their pointers stay valid.
-///
-/// Returns:
-///   EPERM       this handle does not hold the lock exclusively.
-///   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
-///   EOPNOTSUPP  an ordinary .npy file.
-///
-/// Since 0.1.
-#[unsafe(no_mangle)]
-pub extern "C" fn shm_array_resize(array: Option<&Array>, length: u64) -> c_int {
-    guard(|| handle(array)?.resize(length))
-}
-
-/// How many writes (exclusive locks) have been completed.
-///
-/// Returns:
-///   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
-///
-/// Since 0.1.
-///
-/// # Safety
-///
-/// `array` is NULL or open; `out` is NULL or can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn shm_array_generation(array: Option<&Array>, out: *mut u64) -> c_int {
-    // SAFETY: the caller's promise.
-    guard(|| unsafe { put(out, "out", || handle(array)?.generation()) })
-}
-
-/// Who is attached, who locks, how large it all is. For people and monitors: nothing should be decided by it.
-///
-/// Processes of other users and of other PID namespaces are seen only as far as /proc shows them.
-///
-/// Returns:
-///   EINVAL      NULL, or `out->size` is no size. E2BIG: as in shm_array_view().
-///
-/// Since 0.1.
-///
-/// # Safety
-///
-/// `array` is NULL or open; `out` is NULL or as long as its size says.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn shm_array_stat(array: Option<&Array>, out: *mut shm_array_stat_t) -> c_int {
-    guard(|| {
-        let array = handle(array)?;
-        // SAFETY: the caller's promise.
-        unsafe { records::check(out, "out (shm_array_stat_t)") }?;
-        let stat = array.stat()?;
-        let mut record: shm_array_stat_t = records::zeroed();
-        record.id = stat.id;
-        record.generation = stat.generation;
-        record.data_offset = stat.data_offset;
-        record.capacity_bytes = stat.capacity_bytes;
-        record.file_bytes = stat.file_bytes;
-        record.created_ns = stat.created_ns;
-        record.creator_pid = stat.creator_pid;
-        record.flags = bits(&[
-            (stat.last_close, SHM_ARRAY_LAST_CLOSE),
-            (stat.fortran, SHM_ARRAY_FORTRAN),
-            (stat.adopted, SHM_ARRAY_ADOPT),
-            (stat.wakes_readers, SHM_ARRAY_WAKES_READERS),
-        ]);
-        record.slots = stat.slots;
-        record.lock = match stat.lock {
-            None => 0,
-            Some(Mode::Exclusive) => SHM_ARRAY_EXCLUSIVE,
-            Some(Mode::Shared) => SHM_ARRAY_SHARED,
-        };
-        record.lock_pid = stat.lock_pid;
-        record.inconsistent = u32::from(stat.inconsistent);
-        record.published_ns = stat.published.published_ns;
-        record.published_age_ns = stat.published.age_ns;
-        record.publisher_pid = stat.published.pid;
-        record.publisher_alive = u32::from(stat.published.is_alive);
-        record.attached = stat.pids.len() as u32;
-        record.placement = memory::number(stat.placement);
-        record.allocated_bytes = stat.allocated_bytes;
-        for (place, pid) in record.pids.iter_mut().zip(stat.pids) {
-            *place = pid;
-        }
-        // SAFETY: checked above.
-        unsafe { records::write(out, &record) }
-    })
 }
 
 /// The name, as shm_array_open() takes it; "" for anonymous memory, NULL for NULL.

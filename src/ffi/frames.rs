@@ -12,6 +12,7 @@ use crate::array::unlink;
 use crate::error::{Error, Result};
 use crate::os::racing::Room;
 use crate::os::time::Timeout;
+use crate::sync::notifier;
 
 /// Create frames: `count` buffers (3 to 1024) of one dtype and shape, in which whole frames are published one after the
 /// other. Open for writing.
@@ -263,6 +264,27 @@ pub unsafe extern "C" fn shm_frames_copy_latest(
             false => unsafe { fill(frames, out, copy) },
         }
     })
+}
+
+/// A descriptor that becomes readable when a frame newer than number `newer_than` is published, and at each one after it:
+/// for epoll, asyncio, libuv. See shm_array_notify_fd().
+///
+/// Read it (8 bytes) first, then acquire or copy with a timeout of 0.
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Fork:      a child asks for descriptors of its own.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_frames_notify_fd(frames: Option<&Frames>, newer_than: u64, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(frames)?.notify_fd(newer_than))) })
 }
 
 /// What frames look like, and how things stand: for whoever opens them, for people and monitors.

@@ -1,13 +1,84 @@
-//! `shm_array_identity`, `shm_array_lease`, `shm_array_arrived`: an array on its way to another process.
+//! An array on its way to another process: by descriptor, or by name and id.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
+use std::os::fd::IntoRawFd;
 use std::time::Duration;
 
-use super::array::{SHM_ARRAY_ADOPT, SHM_ARRAY_LAST_CLOSE};
+use super::array::{SHM_ARRAY_ADOPT, SHM_ARRAY_LAST_CLOSE, open_flags};
+use super::object::descriptor;
 use super::records::{self, shm_array_identity_t};
-use super::{bits, guard, handle};
+use super::{bits, boxed, guard, handle, missing, numbers, put, text};
 use crate::array::Array;
 use crate::error::Error;
+
+/// Open an array only if it is the segment with this id (16 bytes, from shm_array_stat()).
+///
+/// Returns:
+///   ESTALE  the name is another array's by now.
+///   and what shm_array_open() returns.
+///
+/// Since 0.1.
+///
+/// # Safety
+///
+/// As shm_array_open(); `id` is NULL or has 16 bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_open_id(
+    name: *const c_char,
+    flags: u32,
+    id: *const u8,
+    out: *mut *mut Array,
+) -> c_int {
+    let open = || {
+        // SAFETY: the caller's promise.
+        let (name, id) = unsafe { (text(name, "name")?, numbers(id, 16).ok_or_else(|| missing("id"))?) };
+        boxed(Array::open_id(name, open_flags(flags)?, id.try_into().expect("16 bytes")))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", open) })
+}
+
+/// Open the array that a descriptor stands for: from shm_array_fd() in another process, or any open file.
+///
+/// Returns:
+///   EBADF   `fd` is no open descriptor. EACCES: it cannot be written, and SHM_ARRAY_WRITE was asked for.
+///   and what shm_array_open() returns.
+///
+/// Ownership: `fd` stays the caller's; the caller closes `*out`.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_open_fd(fd: c_int, flags: u32, out: *mut *mut Array) -> c_int {
+    let open = || {
+        let flags = open_flags(flags)?;
+        boxed(Array::open_fd(descriptor(fd)?, flags))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", open) })
+}
+
+/// A descriptor of the array, for another process (by fork, or SCM_RIGHTS over a Unix socket).
+///
+/// While it is open anywhere, a last-close array counts as used.
+///
+/// Returns:
+///   EOPNOTSUPP  the array is untracked. EMFILE: too many descriptors.
+///   EINVAL      `array` or `out_fd` is NULL.
+///
+/// Ownership: the caller closes `*out_fd`, which is close-on-exec.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_fd(array: Option<&Array>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || Ok(handle(array)?.fd()?.into_raw_fd())) })
+}
 
 /// What tells an array from every other one on this machine. Costs no system call.
 ///

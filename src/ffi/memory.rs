@@ -133,6 +133,22 @@ pub unsafe extern "C" fn shm_array_append(
     guard(|| handle(array)?.append(rows, unsafe { from(source, bytes) }?))
 }
 
+/// Give the growing axis (the first in C order, the last in Fortran order) another length, within the capacity.
+///
+/// Elements stay where they are; new ones are what was there before. Other processes see the new shape in their next
+/// shm_array_view(), and their pointers stay valid.
+///
+/// Returns:
+///   EPERM       this handle does not hold the lock exclusively.
+///   EINVAL      `length` is beyond the capacity; an adopted file; an array without dimensions; NULL.
+///   EOPNOTSUPP  an ordinary .npy file.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_array_resize(array: Option<&Array>, length: u64) -> c_int {
+    guard(|| handle(array)?.resize(length))
+}
+
 /// Give back the memory or disk that the array keeps for growth; growing reserves it again, or fails with ENOSPC.
 ///
 /// What lies behind the last element reads as zero from now on. Who still uses a view from before a shrink reads zeros

@@ -3,19 +3,23 @@
 pub mod array;
 pub mod atomic;
 pub mod barrier;
+pub mod condition;
 pub mod event;
 pub mod frames;
 pub mod handover;
 pub mod list;
 pub mod memory;
 pub mod object;
+pub mod options;
 pub mod pipe;
 pub mod publish;
 pub mod queue;
+pub mod queue_messages;
 pub mod records;
 pub mod report;
 pub mod semaphore;
 pub mod snapshot;
+pub mod stat;
 pub mod topic;
 
 use std::cell::RefCell;

@@ -2,12 +2,12 @@
 
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
-use super::records;
-use super::refuse_unknown;
+use super::{guard, records, refuse_unknown};
 use crate::error::{Errno, Error, Result};
 use crate::segment::Access;
-use crate::segment::object::ObjectOptions;
+use crate::segment::object::{self, ObjectOptions};
 
 /// Open an object to look at it, and to wait.
 pub const SHM_OBJECT_READ: u32 = 1;
@@ -40,6 +40,38 @@ pub struct shm_object_options_t {
 
 // SAFETY: see the struct.
 unsafe impl records::Sized for shm_object_options_t {}
+
+/// Keep an object although nobody may have it open: for one receiver who is still on the way to it.
+///
+/// What shm_array_lease() is for arrays. `fd` is the object's, from shm_semaphore_fd(), shm_queue_fd() and the like. For at
+/// most `duration_ns` nanoseconds neither the last user's close nor shm_array_collect() removes an object that was created
+/// with SHM_OBJECT_LAST_CLOSE. Each call counts for one receiver.
+///
+/// Returns:
+///   0       the lease is written into the object, and survives this process.
+///   EBADF   `fd` is no open descriptor. EINVAL: `duration_ns` is not in 1 .. 24 hours, or `fd` is no regular file's.
+///   EACCES  this process may not write the file (EROFS: nobody may).
+///   SHM_ARRAY_ERR_FORMAT, _CORRUPT  `fd` is something else's.
+///
+/// Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_object_lease(fd: c_int, duration_ns: i64) -> c_int {
+    guard(|| {
+        let duration = u64::try_from(duration_ns).map(Duration::from_nanos);
+        let duration = duration.map_err(|_| Error::invalid(format!("a lease of {duration_ns} ns")))?;
+        object::lease(descriptor(fd)?, duration)
+    })
+}
+
+/// Say that a receiver whom shm_object_lease() was called for has opened the object: from now on he keeps it himself.
+///
+/// Where no lease is out, nothing happens.
+///
+/// Returns: as shm_object_lease(). Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn shm_object_arrived(fd: c_int) -> c_int {
+    guard(|| object::arrived(descriptor(fd)?))
+}
 
 /// The options that C passed; NULL for the defaults.
 ///

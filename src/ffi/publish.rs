@@ -30,6 +30,22 @@ pub struct shm_array_publish_t {
 // SAFETY: see the struct.
 unsafe impl records::Sized for shm_array_publish_t {}
 
+/// How many writes (exclusive locks) have been completed.
+///
+/// Returns:
+///   EOPNOTSUPP  an ordinary .npy file. EINVAL: NULL.
+///
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `array` is NULL or open; `out` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_generation(array: Option<&Array>, out: *mut u64) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", || handle(array)?.generation()) })
+}
+
 /// Sleep until somebody completes a write: until the generation is another than `since`.
 ///
 /// Pass what shm_array_generation(), or the last wait, gave. A negative timeout waits for ever; 0 only looks.

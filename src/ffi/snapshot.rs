@@ -8,7 +8,7 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::os::racing::Room;
 use crate::os::time::Timeout;
-use crate::sync::rwlock::Acquired;
+use crate::sync::lock::Acquired;
 
 /// Take the shared lock for a snapshot where writers leave no time for one without.
 pub const SHM_ARRAY_SNAPSHOT_MAY_LOCK: u32 = 1;

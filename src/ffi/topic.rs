@@ -10,6 +10,7 @@ use crate::array;
 use crate::channel::topic::{Form, Topic};
 use crate::error::Result;
 use crate::os::time::Timeout;
+use crate::sync::notifier;
 
 /// Create a topic that overwrites nothing which a living subscriber has not read: publishers wait for the slowest.
 /// Without it a slow subscriber loses the oldest messages, and is told how many.
@@ -278,6 +279,47 @@ pub unsafe extern "C" fn shm_topic_receive(
     };
     // SAFETY: the caller's promise.
     guard(|| unsafe { put(out_len, "out_len", receive) })
+}
+
+/// A descriptor that becomes readable when there is a message for this handle's subscriber, or the topic is finished: for
+/// epoll, asyncio, libuv.
+///
+/// Read it (8 bytes) first, then receive with a timeout of 0 until there is nothing. See shm_array_notify_fd().
+///
+/// Returns:
+///   EPERM   this handle does not subscribe.
+///   EMFILE  each needs two descriptors. EINVAL: NULL.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Fork:      a child has no subscription of its parent's, and asks for descriptors of its own.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `topic` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_topic_notify_fd(topic: Option<&Topic>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(topic)?.notify_fd())) })
+}
+
+/// A descriptor that becomes readable when shm_topic_publish() need not wait for a subscriber, or the topic is finished.
+///
+/// Read it (8 bytes) first, then publish with a timeout of 0 until there is no room: another may have been faster.
+///
+/// Returns:
+///   EMFILE  each needs two descriptors. EINVAL: NULL.
+///
+/// Ownership: the caller ends it by shm_notify_close(). When the handle is closed, it is never readable again.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `topic` is NULL or open; `out_fd` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_topic_notify_room_fd(topic: Option<&Topic>, out_fd: *mut c_int) -> c_int {
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out_fd, "out_fd", || notifier::raw(handle(topic)?.notify_room_fd())) })
 }
 
 /// Say that no message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.

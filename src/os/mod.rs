@@ -14,6 +14,7 @@ pub mod mappers;
 pub mod memory;
 pub mod name;
 pub mod parallel;
+pub mod prefetch;
 pub mod process;
 pub mod racing;
 pub mod thread;

@@ -104,6 +104,14 @@ pub fn boottime_ns() -> i64 {
     now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
 }
 
+/// Processor time that this thread has used.
+pub fn thread_cpu() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one timespec is filled, which outlives the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
 /// As [`realtime_ns`], to some milliseconds, for where each nanosecond counts.
 #[inline]
 pub fn realtime_coarse_ns() -> i64 {

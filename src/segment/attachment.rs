@@ -26,7 +26,7 @@ use crate::os::process;
 
 use super::control::Control;
 use super::examine::Description;
-use super::format::{MAX_SLOTS, Slot, Words, lock_byte};
+use super::format::{COUNTERS, MAX_SLOTS, Slot, Words, lock_byte};
 
 const SLOT_BITS: u32 = 10;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
@@ -71,6 +71,9 @@ impl Identity {
     }
 }
 
+/// The counter of shared holds that belongs to no handle.
+pub const COMMON: usize = 0;
+
 /// One process's standing at one segment.
 #[derive(Debug)]
 pub struct Attachment {
@@ -80,6 +83,8 @@ pub struct Attachment {
     watch: OwnedFd,
     id: FileId,
     claim: Claim,
+    /// Bit i: the slot's counter i of shared holds belongs to a handle.
+    counters: AtomicU32,
 }
 
 /// Valid in the process with that epoch only; changed under the registry's mutex only.
@@ -119,7 +124,7 @@ impl Attachment {
         let start = NonNull::new(map.start()).expect("a mapping is never at address 0");
         // SAFETY: the mapping lives as long as the control block's value, and the header was examined.
         let control = unsafe { Control::new(start, len, &description.header) };
-        Ok(Attachment { control, _map: map, watch, id, claim: Claim::default() })
+        Ok(Attachment { control, _map: map, watch, id, claim: Claim::default(), counters: AtomicU32::new(1 << COMMON) })
     }
 
     /// What all processes change.
@@ -213,7 +218,7 @@ impl Attachment {
         let slot = self.control.slot(index).ok_or_else(|| Error::new(Code::Corrupt, "the slot table is gone"))?;
         let incarnation = slot.incarnation.load(Ordering::Relaxed).wrapping_add(1) & INCARNATION_MASK;
         // What a dead owner left goes first: with the new incarnation nobody takes it for ours.
-        for holds in [&slot.shared, &slot.ranged] {
+        for holds in slot.shared.iter().chain([&slot.ranged]) {
             holds.store(u64::from(incarnation) << 32, Ordering::SeqCst);
         }
         self.forget_reader(index);
@@ -255,6 +260,22 @@ impl Attachment {
                  array with more slots (at most {MAX_SLOTS})"
             ),
         ))
+    }
+
+    /// A counter of shared holds for one handle, until it gives it back; [`COMMON`] where all are taken.
+    pub fn take_counter(&self) -> usize {
+        let free = |taken: u32| (0..COUNTERS).find(|counter| taken & 1 << counter == 0);
+        let taken = self.counters.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+            free(taken).map(|counter| taken | 1 << counter)
+        });
+        taken.ok().and_then(free).unwrap_or(COMMON)
+    }
+
+    /// The handle holds nothing more, and goes.
+    pub fn give_counter(&self, counter: usize) {
+        if counter != COMMON {
+            self.counters.fetch_and(!(1 << counter), Ordering::Relaxed);
+        }
     }
 
     /// Mark that this process holds, or may hold, the lock shared.

@@ -12,6 +12,7 @@ use super::format::{Header, Layout, PAGE, Range, Record, Slot, Words, page};
 #[derive(Debug)]
 pub struct Control {
     start: NonNull<u8>,
+    words: NonNull<Words>,
     len: usize,
     slots_offset: usize,
     slots: usize,
@@ -44,8 +45,11 @@ impl Control {
     /// `len` bytes from `start` stay mapped for as long as the value lives, `start` is aligned to a page, and the
     /// header was examined: its offsets lie within `len`.
     pub unsafe fn new(start: NonNull<u8>, len: usize, header: &Header) -> Control {
+        // SAFETY: a control block is longer than a page, and its last one has the words.
+        let words = unsafe { start.add(len - PAGE as usize + page::WORDS as usize) }.cast();
         Control {
             start,
+            words,
             len,
             slots_offset: header.slots_offset as usize,
             slots: header.slots as usize,
@@ -64,9 +68,10 @@ impl Control {
     }
 
     /// What changes.
+    #[inline]
     pub fn words(&self) -> &Words {
         // SAFETY: mapped, aligned (page), and made of atomics only.
-        unsafe { &*self.last_page().add(page::WORDS as usize).cast() }
+        unsafe { self.words.as_ref() }
     }
 
     /// Whether the segment was made for waiters who may only read, and whom nobody sees waiting.

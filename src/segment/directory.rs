@@ -18,6 +18,7 @@ use super::attachment::Identity;
 use super::control::Control;
 use super::examine::{Contents, Description, examine};
 use super::format::{Slot, kind, lock_bit, lock_byte, origin};
+use super::holders::{self, Holder};
 use super::remove::remove_unused;
 
 /// One segment in a listing.
@@ -51,6 +52,8 @@ pub struct Entry {
     pub attached: bool,
     /// The live exclusive holder; 0: none.
     pub lock_pid: u32,
+    /// Who reads, or has locked rows.
+    pub holders: Vec<Holder>,
     /// In a file of the directory that SHM_ARRAY_DIR names; else in /dev/shm.
     pub in_file: bool,
     /// Somebody waits for the lock.
@@ -123,6 +126,7 @@ fn entry(place: Place, name: String) -> Option<Entry> {
         adopted: header.origin & origin::ADOPTED != 0,
         attached: file_lock::is_locked(&fd, lock_byte::ATTACH).unwrap_or(false),
         lock_pid: lock_pid.unwrap_or(0),
+        holders: holders::of_file(&fd, &description),
         in_file: matches!(place, Place::Directory(_)),
         contended: description.lock & lock_bit::WAITERS != 0,
         inconsistent: description.lock & lock_bit::INCONSISTENT != 0,

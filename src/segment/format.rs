@@ -319,6 +319,9 @@ pub struct Words {
     reserved: [AtomicU64; 8],
 }
 
+/// Counters of shared holds in a slot.
+pub const COUNTERS: usize = 7;
+
 /// One process that locks. Two cache lines: who it is, and what it changes often.
 #[repr(C)]
 #[derive(Debug)]
@@ -332,11 +335,11 @@ pub struct Slot {
     /// For diagnosis.
     pub start_time: AtomicU64,
     reserved: [AtomicU64; 5],
-    /// High half: the incarnation that counts; low half: how often this process holds the whole array shared.
-    pub shared: AtomicU64,
-    /// The same for its ranges, held or wanted.
+    /// High half: the incarnation that counts; low half: how many ranges this process holds, or wants.
     pub ranged: AtomicU64,
-    reserved_line: [AtomicU64; 6],
+    /// The same for the whole array, held shared. The first is for everybody; each of the others belongs to one handle, which
+    /// then need not count its holds elsewhere.
+    pub shared: [AtomicU64; COUNTERS],
 }
 
 /// One condition: a counter of notifications, which is slept on.
@@ -391,7 +394,7 @@ pub mod page {
 
 const _: () = {
     assert!(size_of::<Words>() == 512);
-    assert!(size_of::<Slot>() == 128 && offset_of!(Slot, shared) == 64);
+    assert!(size_of::<Slot>() == 128 && offset_of!(Slot, ranged) == 64);
     assert!(size_of::<Range>() == 64 && offset_of!(Range, start) == 32);
     assert!(offset_of!(Words, ranges_exclusive) == 44 && offset_of!(Words, ranges_mutex) == 192);
     assert!(offset_of!(Words, conditions) == 320);

@@ -15,10 +15,22 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use crate::error::{Error, Result};
+
 /// The longest lease that can be asked for.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 const COUNT: i64 = 0xffff;
+
+/// Refuses what is no time for a lease.
+pub fn check(duration: Duration) -> Result<()> {
+    if duration.is_zero() || duration > LONGEST {
+        return Err(Error::invalid(format!(
+            "a lease of {duration:?}; expected more than nothing, and at most {LONGEST:?}"
+        )));
+    }
+    Ok(())
+}
 
 /// Whether leases are out at the moment `now`, according to a word that anybody may have written.
 pub fn is_running(word: i64, now: i64) -> bool {

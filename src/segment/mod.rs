@@ -13,6 +13,8 @@ pub mod directory;
 pub mod elements;
 pub mod examine;
 pub mod format;
+pub mod holders;
+mod huge;
 pub mod lease;
 pub mod literal;
 pub mod npy;
@@ -140,6 +142,12 @@ impl Segment {
         file::allocate(fd, bytes.start, len).map_err(|errno| refusal::no_room(&self.place, fd, len, errno))
     }
 
+    /// As [`Segment::reserve`], through the mapping: for who has no descriptor, or a private mapping.
+    pub fn populate(&self, bytes: Range<u64>) -> Result<()> {
+        let range = bytes.start as usize..bytes.end as usize;
+        birth::populate(&self.map, range, Advice::PopulateWrite, "create without SHM_ARRAY_LAZY")
+    }
+
     /// Tell the kernel how this process will use a part of the file.
     pub fn advise(&self, bytes: Range<u64>, advice: Advice) -> Result<()> {
         let range = bytes.start as usize..bytes.end as usize;
@@ -237,6 +245,16 @@ impl Segment {
         }
         // SAFETY: the pointer came from Arc::into_raw below and is given back only in drop.
         Ok(unsafe { &*known })
+    }
+
+    /// The same, to keep. Whoever keeps it lets go of it before the segment.
+    pub fn share_attachment(&self) -> Result<Arc<Attachment>> {
+        let attachment: *const Attachment = self.attachment()?;
+        // SAFETY: it came from Arc::into_raw, and the segment keeps a reference meanwhile.
+        Ok(unsafe {
+            Arc::increment_strong_count(attachment);
+            Arc::from_raw(attachment)
+        })
     }
 
     /// Who this process is to the others, if it has ever been anybody.

@@ -8,11 +8,12 @@ use std::mem::{align_of, size_of};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
 use crate::os::name::Place;
-use crate::os::time::Timeout;
+use crate::os::time::{Timeout, boottime_ns};
 
 use super::attachment::Attachment;
 use super::birth::{Birth, Readiness};
@@ -20,7 +21,7 @@ use super::control::Control;
 use super::create::{Blueprint, build};
 use super::examine::Description;
 use super::format::{DEFAULT_SLOTS, Layout, MAX_SLOTS, STATE_ALIGNMENT, kind, lifetime};
-use super::{Access, Segment, npy, open, remove};
+use super::{Access, Segment, lease, npy, open, remove};
 
 /// The words that one kind of object keeps in shared memory.
 ///
@@ -265,6 +266,21 @@ impl<S: State> Object<S> {
     pub fn unlink(&self) -> Result<()> {
         remove::unlink(self.segment.place(), Some(self.segment.id()))
     }
+}
+
+/// Keep the object behind a descriptor for so long although nobody may be attached, until a receiver has called
+/// [`arrived`]; each call counts for one receiver.
+pub fn lease(fd: BorrowedFd<'_>, duration: Duration) -> Result<()> {
+    lease::check(duration)?;
+    let now = boottime_ns();
+    lease::take(&open::attachment_fd(fd)?.words().lease_deadline_ns, now, now + duration.as_nanos() as i64);
+    Ok(())
+}
+
+/// Say that one of those has arrived whom a lease was taken for. Where none is out, nothing happens.
+pub fn arrived(fd: BorrowedFd<'_>) -> Result<()> {
+    lease::give_back(&open::attachment_fd(fd)?.words().lease_deadline_ns, boottime_ns());
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Code, Context, Errno, Error, Result};
@@ -14,6 +15,7 @@ use crate::os::file_lock::{self, Kind};
 use crate::os::name::Place;
 use crate::os::time::Timeout;
 
+use super::attachment::Attachment;
 use super::examine::{Contents, examine};
 use super::format::{kind, lock_byte};
 use super::{Access, Segment};
@@ -68,6 +70,17 @@ pub fn open_fd(fd: BorrowedFd<'_>, access: Access, kind: u32) -> Result<Segment>
     }
     let contents = examine(&own, &facts, &place)?;
     finish(own, &facts, place, access, kind, contents)
+}
+
+/// How this process is known at the segment behind a descriptor, whatever its kind; the caller keeps the descriptor.
+pub fn attachment_fd(fd: BorrowedFd<'_>) -> Result<Arc<Attachment>> {
+    let place = Place::Anonymous;
+    let facts = file::facts(fd).context(|| format!("descriptor {} cannot be examined", fd.as_raw_fd()))?;
+    require_regular(&facts, &place)?;
+    match examine(fd, &facts, &place)? {
+        Contents::Shared(description) => Attachment::of(facts.id, fd, &description, &place),
+        Contents::Ordinary(_) => Err(Error::new(Code::Format, "an ordinary .npy file has no control block")),
+    }
 }
 
 fn finish(fd: OwnedFd, facts: &Facts, place: Place, access: Access, kind: u32, contents: Contents) -> Result<Segment> {

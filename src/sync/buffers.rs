@@ -10,7 +10,7 @@
 //! | buffer's `number` | the complete frame in it; 0: none | the owner |
 //! | pin of slot and buffer | high half: identity of who pins; low half: how often | that process; a dead one's is reaped |
 //! | `readers`, one bit a slot | where to look for pins | set before a slot's first pin |
-//! | `signal`, `sleepers` | how often somebody published; how many sleep on that | who publishes; who waits |
+//! | `bell` | rung at each publication | who publishes; who waits |
 //!
 //! # Transitions
 //!
@@ -31,17 +31,19 @@
 //! At most p pinned buffers, w that are being filled and the latest are taken: with p + w + 1 buffers every one of w
 //! writers always finds one. For one writer that is p + 2.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 use crate::error::{Code, Errno, Error, Result};
-use crate::os::futex::{self, Queue};
 use crate::segment::Access;
 use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::{DEFAULT_SLOTS, kind};
 use crate::segment::object::{Object, ObjectOptions, Room, State};
 
+use super::bell::Bell;
+use super::notifier::{Sight, Source, Watches};
 use super::patience::{Expired, Patience};
 
 /// One is the latest, one is being written, and one more lets readers in.
@@ -59,10 +61,9 @@ const RACES: u32 = 100;
 pub struct Board {
     /// Number of the frame << 10 | its buffer.
     latest: AtomicU64,
-    /// What waiters sleep on.
-    signal: AtomicU32,
-    /// How many sleep; too many, where some were killed asleep: then each publication asks the kernel, and no more.
-    sleepers: AtomicU32,
+    /// Rings at each publication.
+    bell: Bell,
+    reserved_32: AtomicU32,
     reserved: [AtomicU64; 14],
     /// One bit a slot: its owner has ever pinned a buffer.
     readers: [AtomicU64; 16],
@@ -101,7 +102,8 @@ pub struct Usage {
 /// The buffers of one object.
 #[derive(Debug)]
 pub struct Buffers {
-    object: Object<Board>,
+    watches: Watches,
+    object: Arc<Object<Board>>,
     count: usize,
     slots: usize,
 }
@@ -142,7 +144,7 @@ impl Buffers {
             let place = object.segment().place();
             return Err(Error::new(Code::Corrupt, format!("{place}: {count} buffers do not fit the table of them")));
         }
-        Ok(Buffers { count: count as usize, slots, object })
+        Ok(Buffers { watches: Watches::default(), count: count as usize, slots, object: Arc::new(object) })
     }
 
     /// The object that they belong to.
@@ -166,9 +168,7 @@ impl Buffers {
 
     /// The latest frame; `None` before the first.
     pub fn latest(&self) -> Result<Option<Place>> {
-        // SYNC: pairs with the exchange in `publish`: the frame is complete.
-        let word = self.object.state().latest.load(SeqCst);
-        let place = Place { number: word >> BUFFER_BITS, buffer: (word & (MOST - 1)) as usize };
+        let place = latest(&self.object);
         if place.buffer >= self.count {
             let (buffer, count) = (place.buffer, self.count);
             return Err(Error::new(Code::Corrupt, format!("the latest frame lies in buffer {buffer} of {count}")));
@@ -240,11 +240,7 @@ impl Buffers {
             }
         };
         owner.store(0, SeqCst);
-        // SYNC: SeqCst against `wait`: either it sees the new frame, or we see that it sleeps.
-        state.signal.fetch_add(1, SeqCst);
-        if state.sleepers.load(SeqCst) != 0 || self.object.description().header.wakes_readers != 0 {
-            futex::wake(&state.signal, Queue::Readers, i32::MAX);
-        }
+        state.bell.ring(self.object.wakes_readers());
         mine
     }
 
@@ -255,26 +251,14 @@ impl Buffers {
 
     /// Wait for a frame with a higher number.
     pub fn wait(&self, newer_than: u64, patience: &mut Patience) -> Result<Place> {
-        let state = self.object.state();
-        loop {
-            let signal = state.signal.load(SeqCst);
-            if let Some(latest) = self.latest()?.filter(|latest| latest.number > newer_than) {
-                return Ok(latest);
-            }
-            if patience.spin() {
-                continue;
-            }
-            let announces = self.object.segment().access() == Access::Write;
-            if announces {
-                // SYNC: SeqCst against `publish`: it sees this, or the kernel sees its new signal.
-                state.sleepers.fetch_add(1, SeqCst);
-            }
-            let slept = patience.sleep(&state.signal, signal, Queue::Readers);
-            if announces {
-                state.sleepers.fetch_sub(1, SeqCst);
-            }
-            slept.map_err(|Expired| too_early(newer_than, patience))?;
-        }
+        let newer = || self.latest().map(|latest| latest.filter(|latest| latest.number > newer_than)).transpose();
+        let found = self.object.state().bell.wait(self.object.is_writable(), patience, newer);
+        found.unwrap_or_else(|Expired| Err(too_early(newer_than, patience)))
+    }
+
+    /// A descriptor that becomes readable when the latest frame is another than number `seen`, and at each one after that.
+    pub fn notify_fd(&self, seen: u64) -> Result<OwnedFd> {
+        self.watches.add(Arc::new(Publications(self.object.clone())), Some(seen))
     }
 
     /// Keep the latest frame from being overwritten, once it has a higher number.
@@ -378,6 +362,36 @@ impl Buffers {
             ),
         )
     }
+}
+
+/// What a watcher of frames looks at. They are open for as long as somebody watches.
+#[derive(Debug)]
+struct Publications(Arc<Object<Board>>);
+
+impl Source for Publications {
+    fn bell(&self) -> &Bell {
+        &self.0.state().bell
+    }
+
+    fn announces(&self) -> bool {
+        self.0.is_writable()
+    }
+
+    fn is_silent(&self) -> bool {
+        !self.0.is_writable() && !self.0.wakes_readers()
+    }
+
+    fn look(&self) -> Sight {
+        let number = latest(&self.0).number;
+        Sight { is_ready: true, begun: number, ended: number }
+    }
+}
+
+/// As it stands there; number 0 before the first.
+fn latest(object: &Object<Board>) -> Place {
+    // SYNC: pairs with the exchange in `publish`: the frame is complete.
+    let word = object.state().latest.load(SeqCst);
+    Place { number: word >> BUFFER_BITS, buffer: (word & (MOST - 1)) as usize }
 }
 
 /// Words of the records and of the table of pins.

@@ -21,8 +21,9 @@ use crate::os::time::{Duration, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::Condition;
 
+use super::lock::whole::{lock_exclusive, not_the_owner, unlock_exclusive};
+use super::lock::{Acquired, INCONSISTENT};
 use super::patience::{Expired, Patience};
-use super::rwlock::{self, Acquired, INCONSISTENT, Mode};
 
 /// For taking the lock again when the time is up: those who hold it just then need not cost us the lock.
 const GRACE: Duration = Duration::from_millis(20);
@@ -44,12 +45,14 @@ pub fn wait(attachment: &Attachment, condition: usize, timeout: Timeout) -> Resu
     let before = condition.sequence.load(SeqCst);
     // SYNC: SeqCst against `notify`: either it counts us, or we see its number.
     condition.waiters.fetch_add(1, SeqCst);
-    rwlock::unlock(attachment, Mode::Exclusive)?;
+    if !unlock_exclusive(attachment, attachment.identity()?) {
+        return Err(not_the_owner());
+    }
     let mut patience = Patience::new(timeout);
     let called = sleep(attachment, condition, before, &mut patience);
     condition.waiters.fetch_sub(1, SeqCst);
     let called = called?;
-    match rwlock::lock(attachment, Mode::Exclusive, patience.rest(GRACE)) {
+    match lock_exclusive(attachment, patience.rest(GRACE)) {
         Ok(acquired) if called => Ok(Awoken::Called(acquired)),
         Ok(acquired) => Ok(Awoken::TimedOut(acquired)),
         Err(error) if error.is(Errno::ETIMEDOUT) => {

@@ -8,13 +8,11 @@ pub mod buffers;
 pub mod condition;
 pub mod event;
 pub mod generation;
+pub mod grip;
+pub mod hold;
 pub mod holds;
+pub mod lock;
 pub mod mutex;
 pub mod notifier;
 pub mod patience;
-pub mod range_table;
-#[cfg(test)]
-mod range_table_tests;
-pub mod ranges;
-pub mod rwlock;
 pub mod semaphore;

@@ -1,6 +1,6 @@
 //! A small robust mutex on one word, for the tables and counts that objects keep in shared memory.
 //!
-//! The word is that of the array's lock (see `rwlock`): bits 0-29 the owner's identity, bit 30 INCONSISTENT, bit 31
+//! The word is that of the array's lock (see `lock`): bits 0-29 the owner's identity, bit 30 INCONSISTENT, bit 31
 //! WAITERS. Critical sections are a few dozen instructions, so it is not fair: whoever comes, takes. A dead owner is
 //! replaced by exchanging exactly the word that was seen, and INCONSISTENT says to each owner from then on that the
 //! table must be looked through, until one has done so to the end ([`Guard::repaired`]). A panic inside a critical

@@ -1,4 +1,4 @@
-//! Descriptors that become readable when there is a message.
+//! Descriptors that become readable when there is a message, or room for one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -9,7 +9,7 @@ use crate::segment::object::Object;
 use crate::sync::bell::Bell;
 use crate::sync::notifier::{Sight, Source};
 
-/// What a watcher of a queue looks at. It is open for as long as somebody watches.
+/// What who waits for messages looks at. The queue is open for as long as somebody watches.
 #[derive(Debug)]
 pub(super) struct Arrivals {
     pub object: Arc<Object<QueueState>>,
@@ -50,5 +50,49 @@ impl Source for Arrivals {
         };
         let closed = u64::from(state.closed.load(SeqCst) != 0);
         Sight { is_ready: count > 0 || closed != 0, begun: arrived + closed, ended: arrived + closed }
+    }
+}
+
+/// What who waits for room looks at.
+#[derive(Debug)]
+pub(super) struct Departures {
+    pub object: Arc<Object<QueueState>>,
+    pub engine: Engine,
+}
+
+impl Source for Departures {
+    fn bell(&self) -> &Bell {
+        self.object.state().ends.senders.bell()
+    }
+
+    fn announces(&self) -> bool {
+        self.object.is_writable()
+    }
+
+    fn is_silent(&self) -> bool {
+        // No bell rings for the dead, whose blocks are free again.
+        matches!(self.engine, Engine::Many(_)) || !self.object.is_writable()
+    }
+
+    fn look(&self) -> Sight {
+        let state = self.object.state();
+        let (has_room, freed) = match &self.engine {
+            Engine::Many(many) => {
+                if many.free_blocks() == 0
+                    && self.object.is_writable()
+                    && let Ok(attachment) = self.object.attachment()
+                {
+                    // As for arrivals.
+                    let _ = many.mend(attachment);
+                }
+                (many.free_blocks() > 0, many.freed())
+            }
+            Engine::Single(single) => {
+                let (sent, acknowledged) = Single::counts(&state.seats);
+                (sent - acknowledged < single.blocks.count() as u64, acknowledged)
+            }
+        };
+        let closed = u64::from(state.closed.load(SeqCst) != 0);
+        Sight { is_ready: has_room || closed != 0, begun: freed + closed, ended: freed + closed }
     }
 }

@@ -33,13 +33,15 @@
 //!
 //! `mend` looks for the dead now and then: before a sleep, and among the takes of a busy consumer.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::holder::{CONSUMER, Holder, VERSION_SHIFT};
 use super::ring::{Listed, Ring};
-use super::{Ends, QueueState, Sort};
+use super::{Ends, QueueState, Sort, refusals};
 use crate::channel::blocks::Blocks;
 use crate::error::Result;
 use crate::os::time;
@@ -107,14 +109,18 @@ impl Many {
     #[inline]
     pub fn try_reserve(&self, state: &QueueState, me: Identity) -> Result<Option<Taken>> {
         if state.closed.load(SeqCst) != 0 {
-            return Err(super::closed());
+            return Err(refusals::closed());
         }
-        let Some((block, holder)) = self.free.pop(&self.blocks, |seen| seen.next(me, 0))? else { return Ok(None) };
+        let Some((block, holder)) =
+            self.free.pop(&self.blocks, |seen| seen.next(me, 0), |block| self.blocks.soon_filled(block))?
+        else {
+            return Ok(None);
+        };
         let taken = Taken { block, version: holder.version() };
         // SYNC: SeqCst against `is_settled`: either we see that the queue is closed, or it sees that we have a block.
         if state.closed.load(SeqCst) != 0 {
             self.free.push(&self.blocks, block, taken.version)?;
-            return Err(super::closed());
+            return Err(refusals::closed());
         }
         Ok(Some(taken))
     }
@@ -149,7 +155,9 @@ impl Many {
     #[inline]
     pub fn try_take(&self, me: Identity) -> Result<Option<Taken>> {
         for ring in std::iter::once(&self.returned).chain(&self.ready) {
-            if let Some((block, holder)) = ring.pop(&self.blocks, |seen| seen.next(me, CONSUMER))? {
+            if let Some((block, holder)) =
+                ring.pop(&self.blocks, |seen| seen.next(me, CONSUMER), |block| self.blocks.soon_used(block))?
+            {
                 return Ok(Some(Taken { block, version: holder.version() }));
             }
         }
@@ -173,17 +181,14 @@ impl Many {
 
     /// Blocks that somebody took last, and whose holder is `wanted`, of which is said whether it lives.
     fn held(&self, attachment: &Attachment, wanted: impl Fn(Holder, bool) -> bool) -> Result<Vec<(usize, Holder)>> {
-        let mut verdicts = vec![(attachment.identity()?, true)];
+        let mut verdicts = HashMap::from([(attachment.identity()?.bits(), true)]);
         let mut held = Vec::new();
         for block in 0..self.blocks.count() {
             let holder = Holder::of(&self.blocks, block);
             let Some(who) = holder.identity() else { continue };
-            let is_alive = match verdicts.iter().find(|verdict| verdict.0 == who) {
-                Some(verdict) => verdict.1,
-                None => {
-                    verdicts.push((who, attachment.is_alive(who)?));
-                    verdicts[verdicts.len() - 1].1
-                }
+            let is_alive = match verdicts.entry(who.bits()) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => *unknown.insert(attachment.is_alive(who)?),
             };
             if wanted(holder, is_alive) {
                 held.push((block, holder));
@@ -273,7 +278,7 @@ impl Many {
         if is_mine && self.kept[taken.block / 64].fetch_and(!bit, SeqCst) & bit != 0 {
             return Ok(());
         }
-        Err(super::not_held())
+        Err(refusals::not_held())
     }
 
     /// Let go of all that this handle keeps: what was reserved is free, what was taken is delivered again.
@@ -309,14 +314,30 @@ impl Many {
         self.ready.iter().map(|ring| ring.counts().0).fold(0, u64::saturating_add)
     }
 
+    /// Messages taken since the beginning, again and again those that came back.
+    pub fn received(&self) -> u64 {
+        self.ready.iter().chain([&self.returned]).map(|ring| ring.counts().1).fold(0, u64::wrapping_add)
+    }
+
     /// Messages listed since the beginning, again and again those that came back.
     pub fn arrived(&self) -> u64 {
         self.sent() + self.returned.counts().0
     }
 
-    /// Blocks that no ring lists: reserved, or taken and not released; about.
-    pub fn out(&self) -> u64 {
+    /// Blocks that can be reserved, about.
+    pub fn free_blocks(&self) -> u64 {
         let (pushed, popped) = self.free.counts();
-        (self.blocks.count() as u64).saturating_sub(self.count()).saturating_sub(pushed - popped)
+        pushed - popped
+    }
+
+    /// Blocks that became free since the beginning.
+    pub fn freed(&self) -> u64 {
+        self.free.counts().0
+    }
+
+    /// Blocks that no ring lists: reserved, or taken and not released; about. `count` was read before: a message that is
+    /// given back in between is still out, so that no message is in neither figure.
+    pub fn out(&self, count: u64) -> u64 {
+        (self.blocks.count() as u64).saturating_sub(count).saturating_sub(self.free_blocks())
     }
 }

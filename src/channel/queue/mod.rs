@@ -6,8 +6,12 @@
 //! `single` for one of each at a time, which is faster.
 
 mod arrivals;
+mod by_copy;
+mod dispatch;
 mod holder;
+mod in_place;
 mod many;
+pub(super) mod refusals;
 mod ring;
 mod single;
 
@@ -18,17 +22,16 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::blocks::{self, Blocks};
-use super::post::Post;
+use super::post::{Pace, Post};
 use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
-use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::segment::format::kind;
 use crate::segment::object::{Object, ObjectOptions, State};
 use crate::sync::notifier::Watches;
 
-use arrivals::Arrivals;
-use many::{Many, Taken};
+use arrivals::{Arrivals, Departures};
+use many::Many;
 use single::{Seat, Single};
 
 /// The most messages that a queue can hold.
@@ -154,20 +157,13 @@ pub struct Queue {
     engine: Engine,
     typed: Typed,
     priorities: u32,
+    pace: Pace,
 }
 
 #[derive(Debug)]
 enum Engine {
     Many(Many),
     Single(Box<Single>),
-}
-
-/// A block in this process's hands, between two calls of an engine.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    block: usize,
-    token: u64,
-    again: bool,
 }
 
 impl Queue {
@@ -214,7 +210,14 @@ impl Queue {
         let is_typed = object.state().flags.load(Relaxed) & TYPED != 0;
         let typed = Typed::parse(is_typed.then_some(object.description().dtype.as_str()))?;
         let priorities = object.state().priorities.load(Relaxed).clamp(1, MAX_PRIORITIES);
-        Ok(Queue { watches: Watches::default(), object: Arc::new(object), engine, typed, priorities })
+        Ok(Queue {
+            watches: Watches::default(),
+            object: Arc::new(object),
+            engine,
+            typed,
+            priorities,
+            pace: Pace::default(),
+        })
     }
 
     fn require_same(&self, form: &Form, typed: &Typed) -> Result<()> {
@@ -249,191 +252,16 @@ impl Queue {
         self.typed.require_same(dtype, self.object.segment().place())
     }
 
-    /// Send a copy of these bytes.
-    #[inline]
-    pub fn send(&self, bytes: &[u8], priority: u32, timeout: Timeout) -> Result<()> {
-        self.send_sort(bytes, priority, Sort::Plain, timeout)
-    }
-
-    #[inline]
-    pub(crate) fn send_sort(&self, bytes: &[u8], priority: u32, sort: Sort, timeout: Timeout) -> Result<()> {
-        self.check_message(bytes.len(), priority, sort)?;
-        let place = self.wait_to_reserve(timeout)?;
-        self.blocks().write(place.block, bytes);
-        self.publish(place, bytes.len(), priority, sort)?;
-        self.ends().receivers.ring();
-        Ok(())
-    }
-
-    /// Send copies of several messages; waits for room for the first only. Says how many were sent, from the first on.
-    pub fn send_many(&self, messages: &[&[u8]], priority: u32, timeout: Timeout) -> Result<usize> {
-        messages.iter().try_for_each(|bytes| self.check_message(bytes.len(), priority, Sort::Plain))?;
-        let mut sent = 0;
-        while let Some(bytes) = messages.get(sent) {
-            let place = match sent {
-                0 => self.wait_to_reserve(timeout)?,
-                _ => match self.try_reserve() {
-                    Ok(Some(place)) => place,
-                    // What was sent was sent; the next call will say it again.
-                    Ok(None) | Err(_) => break,
-                },
-            };
-            self.blocks().write(place.block, bytes);
-            match self.publish(place, bytes.len(), priority, Sort::Plain) {
-                Err(error) if sent == 0 => return Err(error),
-                Err(_) => break,
-                Ok(()) => sent += 1,
-            }
-        }
-        if sent > 0 {
-            self.ends().receivers.ring();
-        }
-        Ok(sent)
-    }
-
-    /// Copy the first message into `buffer`, and acknowledge it. Where it is too long it stays: EMSGSIZE.
-    #[inline]
-    pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Received> {
-        let place = self.wait_to_take(timeout)?;
-        let received = self.copy_out(place, buffer, Sort::Plain)?;
-        self.acknowledge(place)?;
-        self.ends().senders.ring();
-        Ok(received)
-    }
-
-    /// Copy several messages into `buffer`, one behind the other; waits for the first only. Calls `each` for every one
-    /// that was copied; stops at the first that does not fit, which stays.
-    pub fn receive_many(
-        &self,
-        buffer: &mut [u8],
-        most: usize,
-        timeout: Timeout,
-        mut each: impl FnMut(Received),
-    ) -> Result<usize> {
-        let (mut count, mut used) = (0, 0);
-        while count < most {
-            let place = match count {
-                0 => self.wait_to_take(timeout)?,
-                _ => match self.try_take() {
-                    Ok(Some(place)) => place,
-                    Ok(None) | Err(_) => break,
-                },
-            };
-            match self.copy_out(place, &mut buffer[used..], Sort::Plain) {
-                Ok(received) => {
-                    self.acknowledge(place)?;
-                    (count, used) = (count + 1, used + received.len);
-                    each(received);
-                }
-                Err(error) if count == 0 => return Err(error),
-                Err(_) => break,
-            }
-        }
-        if count > 0 {
-            self.ends().senders.ring();
-        }
-        Ok(count)
-    }
-
-    /// Copies a message, or puts it back.
-    #[inline]
-    fn copy_out(&self, place: Place, buffer: &mut [u8], wanted: Sort) -> Result<Received> {
-        let message = self.message(place);
-        let refusal = if message.sort != wanted {
-            other_sort(message.sort)
-        } else if message.len > buffer.len() {
-            let (len, room) = (message.len, buffer.len());
-            Error::os(
-                Errno::EMSGSIZE,
-                format!(
-                    "the next message has {len} bytes, and the buffer has room for {room}: the message was left there"
-                ),
-            )
-        } else {
-            self.blocks().read(place.block, &mut buffer[..message.len]);
-            return Ok(Received { len: message.len, priority: message.priority, again: message.again });
-        };
-        self.put_back(place, message.again)?;
-        self.ends().receivers.ring();
-        Err(refusal)
-    }
-
-    /// A message to fill in place.
-    pub fn reserve(&self, timeout: Timeout) -> Result<Message> {
-        let place = self.wait_to_reserve(timeout)?;
-        if let Engine::Many(many) = &self.engine {
-            many.keep(Taken::from_token(place.token));
-        }
-        let data = self.blocks().bytes(place.block);
-        let len = self.blocks().room();
-        Ok(Message { data, len, priority: 0, sort: Sort::Plain, again: false, token: place.token })
-    }
-
-    /// Send what was reserved and filled: its first `len` bytes.
-    pub fn commit(&self, token: u64, len: usize, priority: u32) -> Result<()> {
-        self.check_message(len, priority, Sort::Plain)?;
-        let place = self.claim(token, false)?;
-        self.publish(place, len, priority, Sort::Plain)?;
-        self.ends().receivers.ring();
-        Ok(())
-    }
-
-    /// Do not send what was reserved.
-    pub fn cancel(&self, token: u64) -> Result<()> {
-        match (&self.engine, self.claim(token, false)?) {
-            (Engine::Many(many), _) => many.free(Taken::from_token(token))?,
-            (Engine::Single(single), _) => single.cancel(),
-        }
-        self.ends().senders.ring();
-        Ok(())
-    }
-
-    /// The first message, to be used in place: to be released then, or given back.
-    pub fn take(&self, timeout: Timeout) -> Result<Message> {
-        let place = self.wait_to_take(timeout)?;
-        if let Engine::Many(many) = &self.engine {
-            many.keep(Taken::from_token(place.token));
-        }
-        Ok(self.message(place))
-    }
-
-    /// Acknowledge a message: nobody gets it again.
-    pub fn release(&self, token: u64) -> Result<()> {
-        let place = self.claim(token, true)?;
-        self.acknowledge(place)?;
-        self.ends().senders.ring();
-        Ok(())
-    }
-
-    /// Let somebody else have a message: it is the first of all now.
-    pub fn give_back(&self, token: u64) -> Result<()> {
-        let place = self.claim(token, true)?;
-        self.put_back(place, true)?;
-        self.ends().receivers.ring();
-        Ok(())
-    }
-
-    /// As [`Queue::give_back`], but nobody had it: the message does not become one that comes again.
-    pub(crate) fn put_back_as_it_was(&self, message: &Message) -> Result<()> {
-        let place = self.claim(message.token, true)?;
-        self.put_back(place, message.again)?;
-        self.ends().receivers.ring();
-        Ok(())
-    }
-
-    /// Copy the bytes of a message that this handle has taken.
-    pub(crate) fn copy(&self, message: &Message, buffer: &mut [u8]) {
-        let block = match &self.engine {
-            Engine::Many(_) => Taken::from_token(message.token).block,
-            Engine::Single(single) => single.block(message.token),
-        };
-        self.blocks().read(block, buffer);
-    }
-
     /// A descriptor that becomes readable when there is a message to take, or will never be one.
     pub fn notify_fd(&self) -> Result<OwnedFd> {
         let engine = engine(&self.object)?;
         self.watches.add(Arc::new(Arrivals { object: self.object.clone(), engine }), None)
+    }
+
+    /// A descriptor that becomes readable when there is room for a message, or will never be any.
+    pub fn notify_room_fd(&self) -> Result<OwnedFd> {
+        let engine = engine(&self.object)?;
+        self.watches.add(Arc::new(Departures { object: self.object.clone(), engine }), None)
     }
 
     /// No message is sent any more: senders are told EPIPE, receivers get what there is, and then ENODATA.
@@ -492,7 +320,7 @@ impl Queue {
         match &self.engine {
             Engine::Many(many) => QueueStat {
                 count,
-                out: many.out(),
+                out: many.out(count),
                 sent: many.sent(),
                 closed: state.closed.load(Relaxed) != 0,
                 single: false,
@@ -537,165 +365,6 @@ impl Queue {
     #[inline]
     fn ends(&self) -> &Ends {
         &self.object.state().ends
-    }
-
-    #[inline]
-    fn check_message(&self, len: usize, priority: u32, sort: Sort) -> Result<()> {
-        let is_whole = sort != Sort::Plain || self.typed.is_whole(len);
-        if len <= self.blocks().room() && priority < self.priorities && is_whole {
-            return Ok(());
-        }
-        Err(self.wrong_message(len, priority))
-    }
-
-    #[cold]
-    fn wrong_message(&self, len: usize, priority: u32) -> Error {
-        if len > self.blocks().room() {
-            let room = self.blocks().room();
-            return Error::os(
-                Errno::EMSGSIZE,
-                format!("a message of {len} bytes; this queue was created for at most {room}"),
-            );
-        }
-        if priority >= self.priorities {
-            let highest = self.priorities - 1;
-            return Error::invalid(format!(
-                "priority {priority}; this queue was created for priorities 0 to {highest}"
-            ));
-        }
-        self.typed.not_whole(len)
-    }
-
-    #[inline]
-    fn wait_to_reserve(&self, timeout: Timeout) -> Result<Place> {
-        self.object.require_writable()?;
-        let place = self.ends().senders.wait(timeout, || self.try_reserve(), || self.look_round())?;
-        place.ok_or_else(|| {
-            let (capacity, count) = (self.capacity(), self.count());
-            expired(timeout, format!("the queue is full: {count} messages wait, of {capacity}, others are in use"))
-        })
-    }
-
-    #[inline]
-    fn wait_to_take(&self, timeout: Timeout) -> Result<Place> {
-        self.object.require_writable()?;
-        let place = self.ends().receivers.wait(timeout, || self.try_take(), || self.look_round())?;
-        place.ok_or_else(|| expired(timeout, "the queue is empty".into()))
-    }
-
-    #[inline]
-    fn try_reserve(&self) -> Result<Option<Place>> {
-        let attachment = self.object.attachment()?;
-        Ok(match &self.engine {
-            Engine::Many(many) => many.try_reserve(self.object.state(), attachment.identity()?)?.map(|taken| Place {
-                block: taken.block,
-                token: taken.token(),
-                again: false,
-            }),
-            Engine::Single(single) => single.try_reserve(&self.object.state().seats, attachment)?.map(|number| Place {
-                block: single.block(number),
-                token: number,
-                again: false,
-            }),
-        })
-    }
-
-    #[inline]
-    fn publish(&self, place: Place, len: usize, priority: u32, sort: Sort) -> Result<()> {
-        match &self.engine {
-            Engine::Many(many) => many.commit(Taken::from_token(place.token), len, priority, sort),
-            Engine::Single(single) => single.commit(&self.object.state().seats, place.token, len, sort),
-        }
-    }
-
-    #[inline]
-    fn try_take(&self) -> Result<Option<Place>> {
-        let (attachment, state) = (self.object.attachment()?, self.object.state());
-        match &self.engine {
-            Engine::Many(many) => {
-                let me = attachment.identity()?;
-                let mut taken = many.try_take(me)?;
-                if taken.is_none() && state.closed.load(SeqCst) != 0 {
-                    // The end comes when neither the dead nor the living have anything that may still be delivered.
-                    many.mend(attachment)?;
-                    let is_settled = many.is_settled(attachment)?;
-                    taken = many.try_take(me)?;
-                    if taken.is_none() && is_settled {
-                        return Err(at_end());
-                    }
-                }
-                let Some(taken) = taken else { return Ok(None) };
-                if Many::is_time_to_look(taken) {
-                    many.mend_now_and_then(&state.ends, attachment, true)?;
-                }
-                let again = many.blocks.header(taken.block).again.load(Relaxed) != 0;
-                Ok(Some(Place { block: taken.block, token: taken.token(), again }))
-            }
-            Engine::Single(single) => {
-                let Some(number) = single.try_take(&state.seats, attachment)? else { return Ok(None) };
-                let again = single.note_taken(&state.seats, number);
-                Ok(Some(Place { block: single.block(number), token: number, again }))
-            }
-        }
-    }
-
-    #[inline]
-    fn message(&self, place: Place) -> Message {
-        let header = self.blocks().header(place.block);
-        Message {
-            data: self.blocks().bytes(place.block),
-            len: self.blocks().len(place.block),
-            priority: if self.priorities == 1 { 0 } else { header.priority.load(Relaxed) },
-            sort: if header.kind.load(Relaxed) == Sort::Plain as u32 { Sort::Plain } else { Sort::Array },
-            again: place.again,
-            token: place.token,
-        }
-    }
-
-    #[inline]
-    fn acknowledge(&self, place: Place) -> Result<()> {
-        match &self.engine {
-            Engine::Many(many) => many.free(Taken::from_token(place.token)),
-            Engine::Single(single) => {
-                single.release(&self.object.state().seats, place.token);
-                Ok(())
-            }
-        }
-    }
-
-    fn put_back(&self, place: Place, again: bool) -> Result<()> {
-        match &self.engine {
-            Engine::Many(many) => many.give_back(Taken::from_token(place.token), again),
-            Engine::Single(single) => {
-                single.give_back(&self.object.state().seats, again);
-                Ok(())
-            }
-        }
-    }
-
-    /// What this handle keeps under that token, once.
-    fn claim(&self, token: u64, is_consumer: bool) -> Result<Place> {
-        let state = self.object.state();
-        let block = match &self.engine {
-            Engine::Many(many) => {
-                let taken = Taken::from_token(token);
-                many.claim(taken, self.object.attachment()?.identity()?, is_consumer)?;
-                taken.block
-            }
-            Engine::Single(single) => {
-                single.claim(&state.seats, token, is_consumer)?;
-                single.block(token)
-            }
-        };
-        Ok(Place { block, token, again: false })
-    }
-
-    /// Before a sleep: is there something that only the dead have?
-    fn look_round(&self) -> Result<()> {
-        match &self.engine {
-            Engine::Many(many) => many.mend_now_and_then(self.ends(), self.object.attachment()?, false),
-            Engine::Single(_) => Ok(()),
-        }
     }
 }
 
@@ -770,37 +439,4 @@ fn engine(object: &Object<QueueState>) -> Result<Engine> {
         // SAFETY: as above; what lies behind a state is aligned as the state is.
         Engine::Many(unsafe { Many::new(rings, blocks, priorities) })
     })
-}
-
-#[cold]
-fn closed() -> Error {
-    Error::os(Errno::EPIPE, "the queue is finished: nothing is sent through it any more")
-}
-
-#[cold]
-fn at_end() -> Error {
-    Error::os(Errno::ENODATA, "the queue is finished, and all its messages have been received")
-}
-
-#[cold]
-fn not_held() -> Error {
-    Error::os(
-        Errno::EPERM,
-        "this handle has no such message: it was committed, released or given back before, it is another handle's, or it \
-         was a parent process's",
-    )
-}
-
-#[cold]
-pub(super) fn other_sort(sort: Sort) -> Error {
-    let words = match sort {
-        Sort::Array => "the next message carries an array: receive it with shm_queue_receive_array()",
-        Sort::Plain => "the next message carries no array: receive it with shm_queue_receive()",
-    };
-    Error::os(Errno::EBADMSG, words)
-}
-
-#[cold]
-fn expired(timeout: Timeout, words: String) -> Error {
-    Error::os(if timeout == Timeout::Try { Errno::EAGAIN } else { Errno::ETIMEDOUT }, words)
 }

@@ -25,6 +25,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use super::holder::Holder;
 use crate::channel::blocks::Blocks;
 use crate::error::{Code, Error, Result};
+use crate::os::time::{Duration, Instant};
 
 const BLOCK_BITS: u32 = 20;
 const VERSION_BITS: u32 = 20;
@@ -33,8 +34,32 @@ const BLOCK_MASK: u64 = (1 << BLOCK_BITS) - 1;
 const VERSION_MASK: u64 = (1 << VERSION_BITS) - 1;
 const LAP_MASK: u64 = (1 << LAP_BITS) - 1;
 
-/// Each turn of a loop means that another process has made progress. So many in one call, and the memory is spoilt.
-const TURNS: u32 = 1 << 24;
+/// Each turn of a loop means that another process has made progress. So many in one call, and for so long, and the memory
+/// is spoilt: a process that was merely kept from running has made few, one that races against hundreds is through soon.
+const TURNS: u32 = 1 << 12;
+const TURNING: Duration = Duration::from_millis(5);
+
+/// How often a loop has turned, and since when.
+#[derive(Default)]
+struct Turns {
+    count: u32,
+    since: Option<Instant>,
+}
+
+impl Turns {
+    /// One more; an error where there have been too many.
+    #[inline]
+    fn turn(&mut self) -> Result<()> {
+        self.count = self.count.wrapping_add(1);
+        if self.count.is_multiple_of(TURNS) { self.look_at_the_clock() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn look_at_the_clock(&mut self) -> Result<()> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() < TURNING { Ok(()) } else { Err(spoilt()) }
+    }
+}
 
 /// Where to pop and where to push, each with cache lines of its own.
 #[repr(C, align(128))]
@@ -136,7 +161,9 @@ impl Ring {
     #[inline]
     pub fn push(&self, blocks: &Blocks, block: usize, version: u32) -> Result<()> {
         let tail = &self.ends().tail;
-        for _ in 0..TURNS {
+        let mut turns = Turns::default();
+        loop {
+            turns.turn()?;
             let position = tail.load(Acquire);
             let (slot, lap) = (self.slot(position), position >> self.shift);
             let entry = Entry(slot.load(Acquire));
@@ -153,7 +180,6 @@ impl Ring {
                 _ => drop(tail.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed)),
             }
         }
-        Err(spoilt())
     }
 
     /// A reference of the last lap is in the way: its block has been taken, and the taker has not tidied up yet.
@@ -170,11 +196,19 @@ impl Ring {
         Ok(())
     }
 
-    /// Take the first block that is listed, in the name of `taker`; says which, and its new holder word.
+    /// Take the first block that is listed, in the name of `taker`; says which, and its new holder word. `soon` is told
+    /// which block is likely to be the next.
     #[inline]
-    pub fn pop(&self, blocks: &Blocks, taker: impl Fn(Holder) -> Holder) -> Result<Option<(usize, Holder)>> {
+    pub fn pop(
+        &self,
+        blocks: &Blocks,
+        taker: impl Fn(Holder) -> Holder,
+        soon: impl Fn(usize),
+    ) -> Result<Option<(usize, Holder)>> {
         let head = &self.ends().head;
-        for _ in 0..TURNS {
+        let mut turns = Turns::default();
+        loop {
+            turns.turn()?;
             let position = head.load(Acquire);
             let (slot, lap) = (self.slot(position), position >> self.shift);
             // SYNC: pairs with the exchange in `push`.
@@ -192,6 +226,9 @@ impl Ring {
                             if !holder.exchange(blocks, block, taken) {
                                 continue;
                             }
+                            if let Some(next) = self.next(position) {
+                                soon(next);
+                            }
                             self.tidy(slot, entry, position);
                             return Ok(Some((block, taken)));
                         }
@@ -201,7 +238,14 @@ impl Ring {
                 _ => drop(head.compare_exchange(position, position.wrapping_add(1), SeqCst, Relaxed)),
             }
         }
-        Err(spoilt())
+    }
+
+    /// The block that is listed behind `position`, if one is: whoever pops is likely to want it soon.
+    #[inline]
+    fn next(&self, position: u64) -> Option<usize> {
+        let next = position.wrapping_add(1);
+        let entry = Entry(self.slot(next).load(Relaxed));
+        if entry.ahead_of(next >> self.shift) == 0 { entry.block() } else { None }
     }
 
     #[inline]

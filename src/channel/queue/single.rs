@@ -21,7 +21,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::Sort;
+use super::{Sort, refusals};
 use crate::channel::blocks::Blocks;
 use crate::error::{Errno, Error, Result};
 use crate::os::process;
@@ -152,7 +152,7 @@ impl Single {
         let number = producer.position.load(Relaxed);
         if number & CLOSED != 0 {
             self.producer.leave();
-            return Err(super::closed());
+            return Err(refusals::closed());
         }
         if number.wrapping_sub(self.producer.seen.load(Relaxed)) >= self.capacity {
             // SYNC: pairs with the exchange in `release`: the consumer is done with the block.
@@ -163,6 +163,7 @@ impl Single {
                 return Ok(None);
             }
         }
+        self.blocks.soon_filled(self.block(number.wrapping_add(1)));
         Ok(Some(number))
     }
 
@@ -174,7 +175,7 @@ impl Single {
         // SYNC: pairs with the Acquire in `try_take`: who sees the number sees the message.
         let done = seats[0].position.compare_exchange(number, number.wrapping_add(1), SeqCst, Relaxed);
         self.producer.leave();
-        done.map(drop).map_err(|_| super::closed())
+        done.map(drop).map_err(|_| refusals::closed())
     }
 
     pub fn cancel(&self) {
@@ -193,8 +194,11 @@ impl Single {
             self.consumer.seen.store(committed & !CLOSED, Relaxed);
             if number == committed & !CLOSED {
                 self.consumer.leave();
-                return if committed & CLOSED == 0 { Ok(None) } else { Err(super::at_end()) };
+                return if committed & CLOSED == 0 { Ok(None) } else { Err(refusals::at_end()) };
             }
+        }
+        if number.wrapping_add(1) < self.consumer.seen.load(Relaxed) {
+            self.blocks.soon_used(self.block(number.wrapping_add(1)));
         }
         Ok(Some(number))
     }
@@ -229,7 +233,7 @@ impl Single {
         if side.finish(seat, number) {
             return Ok(());
         }
-        Err(super::not_held())
+        Err(refusals::not_held())
     }
 
     /// Close the queue: nothing is committed any more.

@@ -14,14 +14,13 @@ use std::time::Instant;
 
 use lexopt::prelude::*;
 
-use peers::Peer;
+use peers::{Channel, Peer, Way};
 
 const HELP: &str = "\
-bench_peers [--rounds N] [--only WORD] [--bytes N]... [--soak N]
+bench_peers [--rounds N] [--only WORDS] [--bytes N]...
     --rounds   how often each peer has its turn (5)
-    --only     peers whose name contains the word
-    --bytes    lengths of messages (64, 1024, 65536, 1048576)
-    --soak     so many messages one way and no table: each one is checked for its number, its order and all of its bytes
+    --only     peers whose names contain one of these words, separated by commas
+    --bytes    lengths of messages (64, 1024, 65536, 1048576, 1073741824; those beyond 1 MiB by handle only)
 ";
 
 /// Messages in one turn, so that a turn takes some tenths of a second.
@@ -46,18 +45,16 @@ struct Request {
     rounds: usize,
     only: String,
     bytes: Vec<usize>,
-    soak: Option<u64>,
 }
 
 fn read_request() -> Result<Option<Request>, lexopt::Error> {
-    let mut request = Request { rounds: 5, only: String::new(), bytes: Vec::new(), soak: None };
+    let mut request = Request { rounds: 5, only: String::new(), bytes: Vec::new() };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("rounds") => request.rounds = parser.value()?.parse()?,
             Long("only") => request.only = parser.value()?.string()?,
             Long("bytes") => request.bytes.push(parser.value()?.parse()?),
-            Long("soak") => request.soak = Some(parser.value()?.parse()?),
             Long("help") | Short('h') => return Ok(None),
             // cargo bench passes this.
             Long("bench") => {}
@@ -65,7 +62,7 @@ fn read_request() -> Result<Option<Request>, lexopt::Error> {
         }
     }
     if request.bytes.is_empty() {
-        request.bytes = vec![64, 1024, 65536, 1 << 20];
+        request.bytes = vec![64, 1024, 65536, 1 << 20, 1 << 30];
     }
     Ok(Some(request))
 }
@@ -83,10 +80,8 @@ fn main() -> ExitCode {
 }
 
 fn compare(request: &Request) {
-    let peers: Vec<Peer> = peers::all().into_iter().filter(|peer| peer.name.contains(&request.only)).collect();
-    if let Some(count) = request.soak {
-        return peers.iter().for_each(|peer| request.bytes.iter().for_each(|bytes| soak(peer, *bytes, count)));
-    }
+    let is_wanted = |peer: &Peer| request.only.split(',').any(|word| peer.name.contains(word));
+    let peers: Vec<Peer> = peers::all().into_iter().filter(is_wanted).collect();
     for &bytes in &request.bytes {
         println!("\n{bytes} bytes");
         println!(
@@ -96,6 +91,14 @@ fn compare(request: &Request) {
         let mut figures: Vec<[Vec<f64>; 4]> = peers.iter().map(|_| Default::default()).collect();
         for _ in 0..request.rounds {
             for (peer, figures) in peers.iter().zip(&mut figures) {
+                if bytes > 1 << 20 && !matches!(peer.way, Way::Handles(_)) {
+                    continue;
+                }
+                if let Way::Program(measure) = peer.way {
+                    let found = measure(capacity(bytes), bytes, messages(bytes) / 10).unwrap_or([f64::NAN; 4]);
+                    figures.iter_mut().zip(found).for_each(|(turns, found)| turns.push(found));
+                    continue;
+                }
                 let Some(microseconds) = throughput(peer, bytes, 1) else { continue };
                 figures[0].push(microseconds);
                 if let Some((p50, p99)) = round_trip(peer, bytes) {
@@ -107,11 +110,11 @@ fn compare(request: &Request) {
                 }
             }
         }
-        let first: Vec<f64> = figures[0].iter().map(|turns| median(turns)).collect();
-        for (peer, figures) in peers.iter().zip(&figures) {
+        let first = figures.iter().map(|figures| median(&figures[0])).find(|each| !each.is_nan()).unwrap_or(f64::NAN);
+        for (peer, figures) in peers.iter().zip(&figures).filter(|row| !row.1[0].is_empty()) {
             let [each, p50, p99, two] = [0, 1, 2, 3].map(|which| median(&figures[which]));
             let show = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{value:.3}") };
-            let ratio = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{:.2}", value / first[0]) };
+            let ratio = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{:.2}", value / first) };
             println!(
                 "{:<28}{:>12}{:>8}{:>12}{:>12}{:>12}{:>8}",
                 peer.name,
@@ -132,10 +135,27 @@ fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+impl Peer {
+    /// A channel for messages about so many bytes, and how many are in each.
+    fn make(&self, bytes: usize) -> Option<(Box<dyn Channel>, usize)> {
+        match self.way {
+            Way::Copies(make) => Some((make(capacity(bytes), bytes)?, bytes)),
+            Way::Handles(make) => Some((make(64, bytes)?, 64)),
+            Way::Program(_) => None,
+        }
+    }
+
+    /// In one turn.
+    fn messages(&self, bytes: usize) -> u64 {
+        if matches!(self.way, Way::Handles(_)) { 10_000 } else { messages(bytes) }
+    }
+}
+
 /// Microseconds a message, from the first to the last that arrives.
 fn throughput(peer: &Peer, bytes: usize, senders: u64) -> Option<f64> {
-    let mut channel = (peer.make)(capacity(bytes), bytes)?;
-    let each = messages(bytes) / senders;
+    let (mut channel, bytes_each) = peer.make(bytes)?;
+    let each = peer.messages(bytes) / senders;
+    let bytes = bytes_each;
     let warm = each / 10;
     let start: &Gate = Gate::make();
     let children: Vec<i32> = (0..senders)
@@ -176,51 +196,11 @@ fn throughput(peer: &Peer, bytes: usize, senders: u64) -> Option<f64> {
     Some(took.as_secs_f64() * 1e6 / (each * senders) as f64)
 }
 
-/// Many messages, each of which is looked through.
-fn soak(peer: &Peer, bytes: usize, count: u64) {
-    assert!(bytes.is_multiple_of(8), "lengths of whole words");
-    if peer.name.ends_with("in place") {
-        return; // only a line of it is copied
-    }
-    let Some(mut channel) = (peer.make)(capacity(bytes), bytes) else { return };
-    let pattern = |number: u64, at: usize| number.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(at as u64);
-    let gate = Gate::make();
-    let sender = child(|| {
-        channel.start(true);
-        let mut message = vec![0u8; bytes];
-        for number in 0..count {
-            for (at, word) in message.chunks_exact_mut(8).enumerate() {
-                word.copy_from_slice(&pattern(number, at).to_ne_bytes());
-            }
-            channel.send(&message);
-        }
-        gate.wait(1);
-    });
-    channel.start(false);
-    let mut buffer = vec![0u8; bytes];
-    let begin = Instant::now();
-    for number in 0..count {
-        assert_eq!(channel.receive(&mut buffer), bytes, "{}: message {number}", peer.name);
-        for (at, word) in buffer.chunks_exact(8).enumerate() {
-            let found = u64::from_ne_bytes(word.try_into().expect("8 bytes"));
-            assert_eq!(found, pattern(number, at), "{}: word {at} of message {number}", peer.name);
-        }
-    }
-    let seconds = begin.elapsed().as_secs_f64();
-    gate.come();
-    reap(sender);
-    let gigabytes = count as f64 * bytes as f64 / 1e9;
-    println!(
-        "{:<28}{count} messages of {bytes} bytes in order and whole: {gigabytes:.1} GB in {seconds:.1} s",
-        peer.name
-    );
-}
-
 /// Median and 99th percentile of a message's way there and back, in microseconds.
 fn round_trip(peer: &Peer, bytes: usize) -> Option<(f64, f64)> {
-    let mut there = (peer.make)(capacity(bytes), bytes)?;
-    let mut back = (peer.make)(capacity(bytes), bytes)?;
-    let count = (messages(bytes) / 20).max(100) as usize;
+    let ((mut there, _), (mut back, bytes_each)) = (peer.make(bytes)?, peer.make(bytes)?);
+    let count = (peer.messages(bytes) / 20).max(100) as usize;
+    let bytes = bytes_each;
     let start = Gate::make();
     let echo = child(|| {
         bind(1);

@@ -260,6 +260,9 @@ pub struct Swap {
     /// Run the commands; needs root
     #[arg(long)]
     pub apply: bool,
+    /// Where file systems and swap files are listed that are used after each boot
+    #[arg(long, hide = true, default_value = "/etc/fstab")]
+    pub fstab: PathBuf,
 }
 
 /// A step in the life of a swap file.

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 
@@ -35,6 +35,47 @@ fn list_tells_who_uses_and_who_locks() {
     assert!(line.contains("(2, 3)") && line.contains(&format!("locked by {}", std::process::id())), "{line}");
     array.unlock().unwrap();
     assert_eq!((find()["generation"].clone(), find()["lock_pid"].clone()), (1.into(), serde_json::Value::Null));
+}
+
+#[test]
+fn readers_and_holders_of_rows_are_told_by_pid() {
+    if let Ok(name) = std::env::var("READS_AND_WAITS") {
+        let array = Array::open(&name, shm_array::Access::Write).unwrap();
+        let _ = array.lock(Mode::Shared, Timeout::Forever).unwrap();
+        println!("reading");
+        let _ = std::io::stdin().read(&mut [0]);
+        std::process::exit(0); // holding it: what the dead hold is not told
+    }
+    let name = Name::new("readers");
+    let array = array(&name, "<f8", &[10]);
+    let mut reader = std::process::Command::new(std::env::current_exe().unwrap());
+    reader.args(["--exact", "readers_and_holders_of_rows_are_told_by_pid", "--nocapture"]);
+    reader.env("READS_AND_WAITS", &name.0).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut reader = reader.spawn().unwrap();
+    let mut said = std::io::BufReader::new(reader.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("reading")));
+    let _ = array.lock_range(2, 3, Mode::Shared, Timeout::Forever).unwrap();
+
+    let (me, other) = (std::process::id(), reader.id());
+    let line = || {
+        let table = run(["list"]).good();
+        table.lines().find(|line| line.starts_with(&name.0)).unwrap().to_string()
+    };
+    let seen = line();
+    assert!(seen.contains(&format!("read by {other}")) && seen.contains(&format!("rows locked by {me}")), "{seen}");
+    let info = run(["info", &name.0, "--json"]).json();
+    let holders = info["holders"].as_array().unwrap();
+    let told = |pid: u32, shared: u32, ranges: u32| {
+        holders.contains(&serde_json::json!({ "pid": pid, "shared": shared, "ranges": ranges }))
+    };
+    assert!(told(other, 1, 0) && told(me, 0, 1) && holders.len() == 2, "{holders:?}");
+    assert!(run(["info", &name.0]).good().contains(&format!("process {other}: 1 shared")));
+
+    drop(reader.stdin.take());
+    reader.wait().unwrap();
+    array.unlock_range(2, 3).unwrap();
+    let seen = line();
+    assert!(!seen.contains("read by") && !seen.contains("rows locked"), "{seen}");
 }
 
 #[test]
@@ -193,7 +234,8 @@ fn a_closed_pipe_is_no_reason_to_complain() {
 fn completions_and_man_pages_are_complete() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(["completions", shell]).good();
-        assert!(script.contains("collect") && script.contains("older-than"), "{shell}");
+        assert!(script.contains("collect") && script.contains("older-than") && script.contains("quiet"), "{shell}");
+        assert!(!["--root", "--fstab", "-l root"].iter().any(|hidden| script.contains(hidden)), "{shell}");
     }
     let page = run(["man"]).good();
     assert!(page.starts_with(".ie") && page.contains("Exit codes"), "{page}");

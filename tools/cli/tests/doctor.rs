@@ -287,3 +287,67 @@ fn apply_needs_root_and_this_machine() {
     assert!(said.code == Some(1) && (said.err.contains("needs root") || said.err.contains("free")), "{said:?}");
     assert!(!Path::new("/var/tmp/shm-array-swap").exists());
 }
+
+/// A swap file of this machine's own, which goes with the test, whatever becomes of it.
+struct RealSwap(String);
+
+impl RealSwap {
+    /// In KiB, as /proc/swaps has it.
+    fn size(&self) -> Option<u64> {
+        let swaps = fs::read_to_string("/proc/swaps").unwrap();
+        let line = swaps.lines().find(|line| line.split_whitespace().next() == Some(&self.0))?;
+        line.split_whitespace().nth(2)?.parse().ok()
+    }
+}
+
+impl Drop for RealSwap {
+    fn drop(&mut self) {
+        if self.size().is_some() {
+            let _ = std::process::Command::new("swapoff").arg(&self.0).status();
+        }
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_real_swap_file_is_made_kept_enlarged_and_removed() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: swap is for root");
+        return;
+    }
+    let place = Place(std::env::temp_dir().join(format!("shm-array-real-swap-{}", std::process::id())));
+    fs::create_dir_all(&place.0).unwrap();
+    let (swap, fstab) = (RealSwap(place.file("swap")), place.file("fstab"));
+    let other = "UUID=1234 / ext4 defaults 0 1\n";
+    fs::write(&fstab, other).unwrap();
+    let doctor = |step: &[&str]| {
+        run(["doctor", "swap"].iter().chain(step).chain(&["--file", &swap.0, "--fstab", &fstab, "--apply"]))
+    };
+
+    let added = doctor(&["add", "--size", "16M"]);
+    if added.code == Some(1) {
+        // No room, no such programs, a file system without swap, a container.
+        assert!(swap.size().is_none() && !Path::new(&swap.0).exists(), "{added:?}");
+        println!("skipped: {}", added.err);
+        return;
+    }
+    assert!(added.err.contains("+ mkswap") && added.err.contains("swap now:"), "{added:?}");
+    added.good();
+    assert_eq!(swap.size(), Some((16 << 10) - 4), "one page is the head");
+    assert_eq!(fs::metadata(&swap.0).unwrap().permissions().mode() & 0o777, 0o600);
+    doctor(&["add", "--size", "16M"]).failed(1, "exists already");
+
+    doctor(&["keep"]).good();
+    assert_eq!(fs::read_to_string(&fstab).unwrap(), format!("{other}{} none swap sw 0 0\n", swap.0));
+    doctor(&["keep"]).failed(1, "has a line");
+
+    doctor(&["enlarge", "--size", "8M"]).failed(1, "larger");
+    doctor(&["enlarge", "--size", "24M"]).good();
+    assert_eq!(swap.size(), Some((24 << 10) - 4));
+
+    doctor(&["remove"]).good();
+    assert_eq!(swap.size(), None);
+    assert!(!Path::new(&swap.0).exists());
+    assert_eq!(fs::read_to_string(&fstab).unwrap(), other);
+    doctor(&["remove"]).failed(1, "there is no");
+}

@@ -11,7 +11,7 @@ use death::engine::process::Cast;
 use death::engine::report::Report;
 use death::engine::trial::{self, Trials};
 use death::engine::{Crowd, Operation, Verdict, World, ptrace};
-use death::modes::{random, soak, steps, syscalls};
+use death::modes::{flow, random, soak, steps, syscalls};
 use death::scenarios::{Repertoire, SUBJECTS, repertoire};
 use lexopt::prelude::*;
 
@@ -25,6 +25,10 @@ death steps SCENARIO... [--at N] [--every N]
 death soak [--seconds N] [--participants N] [--careless]
     snapshots at full speed beside a writer that never rests (600 s, 3 processes); --careless: by readers that do not
     look whether somebody writes, which has to find torn rows
+death soak queue|spsc|pipe|topic... [--messages N] [--bytes N] [--fault change|lose|repeat|swap]
+    so many messages of each sender (100,000), of at most so many bytes (64), by two senders and two receivers of a queue:
+    every byte is compared, and that all come, once and in order; --fault: senders do that now and then, which has to be
+    found
 death list
     the scenarios
 
@@ -45,12 +49,16 @@ struct Request {
     every: u64,
     seconds: u64,
     careless: bool,
+    messages: u64,
+    bytes: u64,
+    fault: String,
 }
 
 fn main() -> ExitCode {
     let mut words = std::env::args();
     match words.nth(1).as_deref() {
         Some("participant") => return play(words.collect()),
+        Some("flowing") => return flow::play(&words.collect::<Vec<String>>()),
         Some("soaking") => return soak::play(&words.collect::<Vec<String>>()),
         _ => {}
     }
@@ -76,6 +84,9 @@ fn read_request() -> Result<Request, String> {
         every: 1,
         seconds: 600,
         careless: false,
+        messages: 100_000,
+        bytes: 64,
+        fault: String::new(),
     };
     let mut parser = lexopt::Parser::from_env();
     let mut positional = Vec::new();
@@ -90,6 +101,9 @@ fn read_request() -> Result<Request, String> {
                 Long("at") => request.at = Some(parser.value()?.parse()?),
                 Long("seconds") => request.seconds = parser.value()?.parse()?,
                 Long("careless") => request.careless = true,
+                Long("messages") => request.messages = parser.value()?.parse()?,
+                Long("bytes") => request.bytes = parser.value()?.parse()?,
+                Long("fault") => request.fault = parser.value()?.string()?,
                 Long("every") => request.every = parser.value()?.parse()?,
                 Long("help") | Short('h') => positional.insert(0, "help".to_owned()),
                 other => return Err(other.unexpected()),
@@ -110,6 +124,12 @@ fn read_request() -> Result<Request, String> {
     if request.every == 0 {
         return Err("--every must be at least 1".to_owned());
     }
+    if !(64..=1 << 30).contains(&request.bytes) {
+        return Err("--bytes must be from 64 to 2^30".to_owned());
+    }
+    if !request.fault.is_empty() && !flow::FAULTS.contains(&request.fault.as_str()) {
+        return Err(format!("there is no fault '{}'; see: death --help", request.fault));
+    }
     Ok(request)
 }
 
@@ -128,7 +148,8 @@ fn run(request: &Request) -> Result<bool, String> {
             return Ok(true);
         }
         "random" | "syscalls" | "steps" => {}
-        "soak" => return play_soak(request),
+        "soak" if request.scenarios.is_empty() => return play_soak(request),
+        "soak" => return play_flows(request),
         other => return Err(format!("there is no mode '{other}'; see: death --help")),
     }
 
@@ -176,6 +197,26 @@ fn play_soak(request: &Request) -> Result<bool, String> {
         println!("  no violation");
     } else {
         eprintln!("VIOLATION: rows were torn");
+    }
+    Ok(clean)
+}
+
+fn play_flows(request: &Request) -> Result<bool, String> {
+    let ground = Ground::claim();
+    let options = flow::Options { messages: request.messages, bytes: request.bytes, fault: request.fault.clone() };
+    let mut clean = true;
+    for kind in &request.scenarios {
+        if !flow::KINDS.contains(&kind.as_str()) {
+            return Err(format!("'{kind}' cannot be soaked; see: death --help"));
+        }
+        match flow::run(kind, &format!("{}{kind}", ground.prefix), &options)? {
+            Ok(figures) => println!("soak {kind}: {figures}: each came once, in order and whole"),
+            Err(words) => {
+                clean = false;
+                ground.sweep();
+                eprintln!("VIOLATION: soak {kind}: {words}");
+            }
+        }
     }
     Ok(clean)
 }

@@ -36,6 +36,15 @@ fn finds_every_bug_and_none_where_there_is_none() {
     // Who does not look whether somebody writes has torn rows.
     must_find("soak --seconds 2 --careless", &["rows were torn"]);
 
+    // Nor does what goes wrong on its way through a channel stay hidden.
+    must_find("soak queue --messages 2000 --fault change", &["was changed on its way"]);
+    must_find("soak queue --messages 2000 --fault lose", &["something is missing"]);
+    must_find("soak topic --messages 2000 --fault swap", &["came after"]);
+    must_find("soak spsc --messages 2000 --fault repeat", &["came after"]);
+    ["change", "lose", "swap", "repeat"].iter().for_each(|fault| {
+        must_find(&format!("soak pipe --messages 2000 --bytes 100 --fault {fault}"), &["are others than were written"]);
+    });
+
     // At random the same bug shows itself in many ways; at an exact point it has few faces.
     must_find("random lock --subject toy-hang", &["a hang:"]);
     must_find("steps lock/exclusive --every 29 --subject toy-hang", &["lock by the survivor returned 1"]);

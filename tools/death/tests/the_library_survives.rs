@@ -23,7 +23,9 @@ fn kills_stops_and_errors() {
     must_pass("steps range/exclusive range/shared condition --every 397");
     must_pass("steps frames/write frames/cancel frames/read semaphore event barrier publish --every 997");
     must_pass("steps resize append trim --every 9973");
-    must_pass("random queue pipe --kills 200 --participants 4");
-    must_pass("syscalls queue spsc pipe");
-    must_pass("steps queue/send queue/take queue/receive queue/reserve spsc pipe --every 197");
+    must_pass("random queue pipe topic --kills 200 --participants 4");
+    must_pass("syscalls queue spsc pipe topic");
+    must_pass("steps queue/send queue/take queue/receive queue/reserve spsc pipe topic --every 197");
+    must_pass("soak queue spsc topic --messages 50000");
+    must_pass("soak queue spsc pipe topic --messages 500 --bytes 65536");
 }

@@ -3,14 +3,16 @@
 use std::panic::Location;
 use std::sync::{Arc, Mutex};
 
+use model::os::atomic::AtomicU64;
 use model::os::atomic::Ordering::SeqCst;
 use model::os::futex;
 use model::os::time::Timeout;
 use model::participant::{play, step};
 use model::segment::attachment::{Attachment, Control};
-use model::sync::range_table::Rows;
-use model::sync::rwlock::{self, Acquired, Mode};
-use model::sync::{condition, ranges};
+use model::sync::condition;
+use model::sync::lock::holders::lower_if_held;
+use model::sync::lock::range_table::Rows;
+use model::sync::lock::{Acquired, INCONSISTENT, Mode, ranges, short, whole};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Runner, thread};
@@ -51,6 +53,33 @@ struct Truth {
     dirty: [bool; ROWS],
 }
 
+/// As a handle does it: the short way, and if that is not free the long one.
+fn lock_whole(attachment: &Attachment, mode: Mode) -> Acquired {
+    let me = attachment.identity().unwrap();
+    let counter = counter(attachment);
+    attachment.remember_reader(me.slot().unwrap());
+    let acquired = match mode {
+        X if short::lock_exclusive(attachment, me) => Ok(Acquired::Clean),
+        S if short::lock_shared(attachment, counter) => Ok(Acquired::Clean),
+        X => whole::lock_exclusive(attachment, Timeout::Forever),
+        S => whole::lock_shared(attachment, counter, Timeout::Forever),
+    };
+    acquired.unwrap()
+}
+
+fn unlock_whole(attachment: &Attachment, mode: Mode) {
+    let done = match mode {
+        X => whole::unlock_exclusive(attachment, attachment.identity().unwrap()),
+        S => lower_if_held(attachment.words(), counter(attachment)),
+    };
+    assert!(done, "it was held");
+}
+
+/// The counter of a handle of its own; what shares in the common one is among the ranges.
+fn counter(attachment: &Attachment) -> &AtomicU64 {
+    &attachment.own_slot().unwrap().shared[1]
+}
+
 struct Stage {
     control: Arc<Control>,
     truth: Mutex<Truth>,
@@ -72,16 +101,12 @@ impl Stage {
         let at = Location::caller();
         let attachment = Attachment::new(&self.control, me);
         let acquired = match lock {
-            // As an array does it.
-            Whole(mode) if rwlock::lock_at_once(&attachment, attachment.identity().unwrap(), mode) => {
-                Ok(Acquired::Clean)
-            }
-            Whole(mode) => rwlock::lock(&attachment, mode, Timeout::Forever),
+            Whole(mode) => Ok(lock_whole(&attachment, mode)),
             Range(start, end, mode) => ranges::lock(&attachment, 1, Rows { start, end }, mode, Timeout::Forever),
         };
         self.inside(me, lock, acquired.unwrap() == Acquired::OwnerDied, at);
         match lock {
-            Whole(mode) => rwlock::unlock(&attachment, mode).unwrap(),
+            Whole(mode) => unlock_whole(&attachment, mode),
             Range(start, end, _) => assert!(ranges::unlock(&attachment, 1, Some(Rows { start, end })).unwrap(), "{at}"),
         }
     }
@@ -115,11 +140,11 @@ impl Stage {
         }
         if told && lock.mode() == X {
             match lock {
-                Whole(_) => rwlock::recover(&attachment).unwrap(),
+                Whole(_) => whole::recover(&attachment).unwrap(),
                 Range(start, end, _) => ranges::recover(&attachment, 1, Rows { start, end }).unwrap(),
             }
             // The rows of a dead writer of the whole array stay in doubt until that is recovered.
-            let whole = words.lock.load(SeqCst) & rwlock::INCONSISTENT != 0;
+            let whole = words.lock.load(SeqCst) & INCONSISTENT != 0;
             if !whole {
                 self.truth().dirty[lock.rows()].fill(false);
             }
@@ -153,8 +178,8 @@ impl Stage {
         assert!(self.truth().dirty.iter().all(|dirty| !dirty));
         let attachment = Attachment::new(&self.control, me);
         for mode in [X, S] {
-            assert_eq!(rwlock::lock(&attachment, mode, Timeout::Try).unwrap(), Acquired::Clean);
-            rwlock::unlock(&attachment, mode).unwrap();
+            assert_eq!(lock_whole(&attachment, mode), Acquired::Clean);
+            unlock_whole(&attachment, mode);
             let all = Rows { start: 0, end: ROWS as u64 };
             assert_eq!(ranges::lock(&attachment, 1, all, mode, Timeout::Try).unwrap(), Acquired::Clean);
             assert!(ranges::unlock(&attachment, 1, Some(all)).unwrap());
@@ -229,15 +254,15 @@ fn trade(vanishes: bool) {
         let steps = vanishes.then(|| thread_rng().gen_range(0..90u64));
         let maker = move |stage: &Stage, stock: &Mutex<u32>, me: usize| {
             let attachment = Attachment::new(&stage.control, me);
-            let _ = rwlock::lock(&attachment, X, Timeout::Forever).unwrap();
+            let _ = lock_whole(&attachment, X);
             step();
             *stock.lock().unwrap() += 1;
             condition::notify(&attachment, 0, 1);
-            rwlock::unlock(&attachment, X).unwrap();
+            unlock_whole(&attachment, X);
         };
         let taker = move |stage: &Stage, stock: &Mutex<u32>, me: usize| {
             let attachment = Attachment::new(&stage.control, me);
-            let _ = rwlock::lock(&attachment, X, Timeout::Forever).unwrap();
+            let _ = lock_whole(&attachment, X);
             while *stock.lock().unwrap() == 0 {
                 let _ = condition::wait(&attachment, 0, Timeout::Forever).unwrap();
                 if stage.control.someone_died() && *stock.lock().unwrap() == 0 {
@@ -248,7 +273,7 @@ fn trade(vanishes: bool) {
             *stock = stock.saturating_sub(1);
             drop(stock);
             step();
-            rwlock::unlock(&attachment, X).unwrap();
+            unlock_whole(&attachment, X);
         };
         // The first may vanish: a taker that takes its notification with it, or a maker that gives none.
         let vanishing_maker = thread_rng().gen_bool(0.5);

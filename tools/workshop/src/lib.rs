@@ -30,19 +30,23 @@ pub fn library() -> Result<PathBuf, String> {
     Err(format!("{} is not there, although cargo built this program: run `cargo build --lib`", path.display()))
 }
 
-/// Compiles one C source against the library into `program`, with warnings as errors.
-pub fn compile_c(source: &Path, program: &Path) -> Result<(), String> {
+/// Compiles one source, C or (.cpp) C++, against the library into `program`, with warnings as errors.
+pub fn compile(source: &Path, program: &Path) -> Result<(), String> {
     let library = library()?;
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
-    let mut command = Command::new(&compiler);
-    command.args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_GNU_SOURCE", "-I"]);
+    let is_cpp = source.extension().is_some_and(|extension| extension == "cpp");
+    let (variable, usual, standard) = if is_cpp { ("CXX", "c++", "-std=c++17") } else { ("CC", "cc", "-std=c11") };
+    let mut command = Command::new(env::var(variable).unwrap_or_else(|_| usual.into()));
+    command.args([standard, "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_GNU_SOURCE", "-I"]);
     command.arg(root().join("include")).arg("-o").arg(program).arg(source).arg(&library);
     // As RPATH: cargo sets LD_LIBRARY_PATH, which would come before a RUNPATH and lead to an older build.
     command.arg(format!(
         "-Wl,-rpath,{},--disable-new-dtags",
         library.parent().expect("a file lies in a directory").display()
     ));
-    succeed(&mut command, "a C compiler is needed: install gcc or clang, or name one in the environment variable CC")?;
+    succeed(
+        &mut command,
+        "a C and a C++ compiler are needed: install gcc and g++, or name others in the environment variables CC and CXX",
+    )?;
     Ok(())
 }
 

@@ -1,9 +1,17 @@
 //! The ways for a message to get from one process to another.
 
+#[cfg(has_boost)]
+pub mod boost;
+pub mod handles;
+pub mod iceoryx;
 pub mod kernel;
 pub mod locked_ring;
 pub mod ours;
+pub mod python;
 pub mod ring;
+
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// One direction, from the processes that fork from the one that made it. Blocking, in order.
 pub trait Channel {
@@ -15,30 +23,55 @@ pub trait Channel {
     fn start(&mut self, _sends: bool) {}
 }
 
-/// A kind of channel, made before the fork.
+/// A kind of channel.
 pub struct Peer {
     /// As it stands in the tables.
     pub name: &'static str,
-    /// One for `capacity` messages of `bytes` bytes; `None` where it cannot carry such.
-    pub make: fn(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>>,
+    /// How it is measured.
+    pub way: Way,
     /// Several processes may send.
     pub many: bool,
 }
 
+/// How a peer is measured.
+pub enum Way {
+    /// By us, with messages of so many bytes: one for `capacity` of them, made before the fork; `None` where it cannot
+    /// carry such.
+    Copies(fn(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>>),
+    /// The same, but messages carry the handles of arrays of so many bytes.
+    Handles(fn(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>>),
+    /// By a program of its own: microseconds a message, median and 99th percentile of a round trip, microseconds a
+    /// message from two senders.
+    Program(fn(capacity: usize, bytes: usize, count: u64) -> Option<[f64; 4]>),
+}
+
 /// All of them; the first is what the others are measured by.
 pub fn all() -> Vec<Peer> {
+    let peer = |name, way, many| Peer { name, way, many };
     vec![
-        Peer { name: "bare ring", make: ring::make, many: false },
-        Peer { name: "shm_queue SPSC", make: ours::single, many: false },
-        Peer { name: "shm_queue SPSC in place", make: ours::single_in_place, many: false },
-        Peer { name: "shm_queue", make: ours::many, many: true },
-        Peer { name: "shm_queue in place", make: ours::many_in_place, many: true },
-        Peer { name: "shm_pipe", make: ours::pipe, many: false },
-        Peer { name: "mutex+condition ring", make: locked_ring::make, many: true },
-        Peer { name: "pipe", make: kernel::pipe, many: false },
-        Peer { name: "unix socket", make: kernel::socket, many: false },
-        Peer { name: "POSIX mq", make: kernel::mq, many: true },
+        peer("bare ring", Way::Copies(ring::make), false),
+        peer("shm_queue SPSC", Way::Copies(ours::single), false),
+        peer("shm_queue SPSC in place", Way::Copies(ours::single_in_place), false),
+        peer("shm_queue", Way::Copies(ours::many), true),
+        peer("shm_queue in place", Way::Copies(ours::many_in_place), true),
+        peer("shm_pipe", Way::Copies(ours::pipe), false),
+        peer("shm_queue, array by handle", Way::Handles(handles::make), false),
+        peer("mutex+condition ring", Way::Copies(locked_ring::make), true),
+        peer("iceoryx2 copy", Way::Copies(iceoryx::copied), true),
+        peer("iceoryx2 loan", Way::Copies(iceoryx::loaned), true),
+        #[cfg(has_boost)]
+        peer("boost message_queue", Way::Copies(boost::make), true),
+        peer("pipe", Way::Copies(kernel::pipe), false),
+        peer("unix socket", Way::Copies(kernel::socket), false),
+        peer("POSIX mq", Way::Copies(kernel::mq), true),
+        peer("Python multiprocessing.Queue", Way::Program(python::measure), true),
     ]
+}
+
+/// A name that nothing else has.
+pub fn unique_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("bench-peers-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed))
 }
 
 /// Zeroed memory that a forked child shares.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shm_array::{Access, Mode, Stat};
 
+use super::list::holders_json;
 use super::{id_text, shape_text};
 use crate::arguments::Info;
 use crate::failure::Result;
@@ -41,6 +42,7 @@ pub fn run(info: &Info, out: &mut Output) -> Result<()> {
             "slots": stat.slots,
             "lock": stat.lock.map(mode),
             "lock_pid": (stat.lock_pid != 0).then_some(stat.lock_pid),
+            "holders": holders_json(&stat.holders),
             "inconsistent": stat.inconsistent,
             "pids": pids,
             "metadata": metadata.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok()),
@@ -82,6 +84,10 @@ pub fn run(info: &Info, out: &mut Output) -> Result<()> {
         None => "free".into(),
     };
     fact("lock", format!("{lock}; room for {} processes", stat.slots))?;
+    for holder in &stat.holders {
+        let (shared, ranges) = (holder.shared, holder.ranges);
+        fact("", format!("process {}: {shared} shared, {ranges} of ranges, held or waited for", holder.pid))?;
+    }
     if stat.inconsistent {
         let words = "a holder died while writing, and nobody has recovered since: elements may be half written";
         fact("", format!("{BAD}{words}{BAD:#}"))?;

@@ -1,7 +1,7 @@
 //! `list`: all arrays with a shared-memory name.
 
 use serde_json::{Value, json};
-use shm_array::Entry;
+use shm_array::{Entry, Holder};
 
 use super::{dtype_text, id_text, shape_text};
 use crate::arguments::List;
@@ -65,6 +65,8 @@ pub fn state(entry: &Entry) -> String {
     if entry.lock_pid != 0 {
         words.push(format!("locked by {}", entry.lock_pid));
     }
+    words.extend(holders("read", &entry.holders, |holder| holder.shared));
+    words.extend(holders("rows locked", &entry.holders, |holder| holder.ranges));
     if entry.contended {
         words.push("waited for".into());
     }
@@ -75,6 +77,23 @@ pub fn state(entry: &Entry) -> String {
         words.push(if entry.attached { "last-close" } else { "abandoned" }.into());
     }
     words.join(", ")
+}
+
+/// "read by 123, 456", or how many they are.
+pub fn holders(how: &str, holders: &[Holder], count: impl Fn(&Holder) -> u32) -> Option<String> {
+    const NAMED: usize = 3;
+    let pids: Vec<String> = holders.iter().filter(|it| count(it) > 0).map(|it| it.pid.to_string()).collect();
+    match pids.len() {
+        0 => None,
+        1..=NAMED => Some(format!("{how} by {}", pids.join(" "))),
+        more => Some(format!("{how} by {more} processes")),
+    }
+}
+
+/// For programs.
+pub fn holders_json(holders: &[Holder]) -> Value {
+    let object = |it: &Holder| json!({ "pid": it.pid, "shared": it.shared, "ranges": it.ranges });
+    holders.iter().map(object).collect()
 }
 
 fn object(entry: &Entry, pids: &[u32]) -> Value {
@@ -90,6 +109,7 @@ fn object(entry: &Entry, pids: &[u32]) -> Value {
         "attached": entry.attached,
         "pids": pids,
         "lock_pid": (entry.lock_pid != 0).then_some(entry.lock_pid),
+        "holders": holders_json(&entry.holders),
         "contended": entry.contended,
         "inconsistent": entry.inconsistent,
         "generation": entry.generation,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
@@ -14,8 +14,26 @@ use crate::output::Output;
 /// The script that a shell reads.
 pub fn completions(shell: Shell, out: &mut Output) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "shm-array", &mut script);
+    clap_complete::generate(shell, &mut visible(&Arguments::command()), "shm-array", &mut script);
     out.line(String::from_utf8_lossy(&script).trim_end())
+}
+
+/// The same command line without the options that help does not tell of: scripts for shells would offer them.
+fn visible(command: &Command) -> Command {
+    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    // Names that live as long as the program, which ends soon.
+    let name = |text: &str| -> &'static str { text.to_string().leak() };
+    let mut copy = Command::new(name(command.get_name()))
+        .args(arguments)
+        .subcommands(command.get_subcommands().map(visible))
+        .visible_aliases(command.get_visible_aliases().map(name));
+    if let Some(about) = command.get_about() {
+        copy = copy.about(about.clone());
+    }
+    match command.get_version() {
+        Some(version) => copy.version(name(version)),
+        None => copy,
+    }
 }
 
 /// The program's page on stdout, or the pages of all commands in a directory.

@@ -119,25 +119,28 @@ impl Screen {
             Layout::vertical([Constraint::Length(2), Constraint::Fill(1), Constraint::Length(1)]).areas(frame.area());
         frame.render_widget(Paragraph::new(self.summary()), head);
 
+        let watched = self.board.rows(self.sort);
+        let longest = watched.iter().map(|row| row.entry.name.chars().count() as u16).max().unwrap_or(0);
         let columns = [
-            ("NAME", Constraint::Fill(3)),
-            ("DTYPE", Constraint::Max(10)),
+            ("NAME", Constraint::Length(longest.clamp(8, (body.width / 4).max(16)))),
+            ("DTYPE", Constraint::Max(8)),
             ("SHAPE", Constraint::Fill(2)),
             ("SIZE", Constraint::Length(8)),
             ("USERS", Constraint::Length(5)),
-            ("WRITES", Constraint::Length(10)),
-            ("WRITES/S", Constraint::Length(9)),
+            ("WRITES", Constraint::Length(8)),
+            ("WRITES/S", Constraint::Length(8)),
             ("LOCKED", Constraint::Length(6)),
+            ("SHARED", Constraint::Length(6)),
             ("WAITED", Constraint::Length(6)),
-            ("STATE", Constraint::Fill(2)),
+            ("STATE", Constraint::Fill(3)),
         ];
-        let is_number = |column: usize| (3..=8).contains(&column);
+        let is_number = |column: usize| (3..=9).contains(&column);
         let cell = |column: usize, text: String| {
             let side = if is_number(column) { Alignment::Right } else { Alignment::Left };
             Cell::from(Line::from(text).alignment(side))
         };
         let heading = Row::new(columns.iter().enumerate().map(|(column, (name, _))| cell(column, name.to_string())));
-        let rows = self.board.rows(self.sort).into_iter().map(|watched| {
+        let rows = watched.into_iter().map(|watched| {
             let entry = &watched.entry;
             let texts = [
                 entry.name.clone(),
@@ -148,6 +151,7 @@ impl Screen {
                 entry.generation.to_string(),
                 rate(watched.rate),
                 percent(watched.locked),
+                percent(watched.shared),
                 percent(watched.waited),
                 state(entry),
             ];

@@ -6,14 +6,14 @@ use std::ptr;
 use super::Failure;
 use super::library::{checked, judged, terminated};
 
-const WRITE: u32 = 2;
+pub(super) const WRITE: u32 = 2;
 const OR_OPEN: u32 = 1024;
 const SPSC: u32 = 1;
 const AGAIN: u32 = 1;
 const BOTH_ENDS: u32 = 16 | 32;
 
 #[repr(C)]
-struct Options {
+pub(super) struct Options {
     size: usize,
     flags: u32,
     permissions: u32,
@@ -21,7 +21,8 @@ struct Options {
     reserved: u32,
 }
 
-const OPTIONS: Options = Options { size: size_of::<Options>(), flags: OR_OPEN, permissions: 0, slots: 0, reserved: 0 };
+pub(super) const OPTIONS: Options =
+    Options { size: size_of::<Options>(), flags: OR_OPEN, permissions: 0, slots: 0, reserved: 0 };
 
 #[repr(C)]
 struct Handle {

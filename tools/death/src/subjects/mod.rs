@@ -12,6 +12,7 @@ pub mod channels;
 pub mod frames;
 pub mod library;
 pub mod objects;
+pub mod topics;
 pub mod toy;
 
 /// A call that did not work: its code (positive: an errno) and the subject's own words.

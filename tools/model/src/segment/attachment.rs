@@ -48,8 +48,9 @@ impl Control {
             ..Control::default()
         };
         for slot in &control.slots {
-            slot.shared.store(1 << 32, SeqCst);
-            slot.ranged.store(1 << 32, SeqCst);
+            for counter in slot.shared.iter().chain([&slot.ranged]) {
+                counter.store(1 << 32, SeqCst);
+            }
         }
         control
     }

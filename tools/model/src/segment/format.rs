@@ -3,6 +3,7 @@
 use crate::os::atomic::{AtomicU32, AtomicU64};
 
 pub const CONDITIONS: usize = 2;
+pub const COUNTERS: usize = 2;
 
 #[derive(Debug, Default)]
 pub struct Words {
@@ -24,8 +25,8 @@ pub struct Words {
 #[derive(Debug, Default)]
 pub struct Slot {
     pub pid: AtomicU32,
-    pub shared: AtomicU64,
     pub ranged: AtomicU64,
+    pub shared: [AtomicU64; COUNTERS],
 }
 
 #[derive(Debug, Default)]

@@ -54,8 +54,8 @@ fn add_on_btrfs(file: &str, size: u64) -> Vec<String> {
     vec![format!("btrfs filesystem mkswapfile --size {} {file}", size_text(size)), format!("swapon {file}")]
 }
 
-fn keep(file: &str) -> Vec<String> {
-    vec![format!("echo '{file} none swap sw 0 0' >> /etc/fstab")]
+fn keep(file: &str, fstab: &str) -> Vec<String> {
+    vec![format!("echo '{file} none swap sw 0 0' >> {fstab}")]
 }
 
 /// fallocate lengthens what is there.
@@ -65,13 +65,14 @@ fn enlarge(file: &str, size: u64) -> Vec<String> {
     lines
 }
 
-fn remove(file: &str, in_use: bool, in_fstab: bool) -> Vec<String> {
+/// `fstab`: where there is a line for it.
+fn remove(file: &str, in_use: bool, fstab: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     if in_use {
         lines.push(format!("swapoff {file}"));
     }
-    if in_fstab {
-        lines.push(format!("sed -i '\\|^{file}[[:space:]]|d' /etc/fstab"));
+    if let Some(fstab) = fstab {
+        lines.push(format!("sed -i '\\|^{file}[[:space:]]|d' {fstab}"));
     }
     lines.push(format!("rm {file}"));
     lines
@@ -79,7 +80,7 @@ fn remove(file: &str, in_use: bool, in_fstab: bool) -> Vec<String> {
 
 /// Print the commands, or run them.
 pub fn run(request: &Swap, machine: &Machine, root: &Root, out: &mut Output) -> Result<()> {
-    let file = checked(&request.file)?;
+    let file = checked(&request.file, "--file")?;
     let lines = plan(request, file, machine, root)?;
     if !request.apply {
         for line in &lines {
@@ -113,21 +114,22 @@ pub fn run(request: &Swap, machine: &Machine, root: &Root, out: &mut Output) -> 
 }
 
 /// A path that means the same in every line, quoted or not.
-fn checked(file: &Path) -> Result<&str> {
+fn checked<'a>(file: &'a Path, option: &str) -> Result<&'a str> {
     let plain = |text: &&str| {
         text.starts_with('/')
             && text.len() > 1
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
     };
     file.to_str().filter(plain).ok_or_else(|| {
-        Failure::usage(format!("--file {}: an absolute path of A-Z a-z 0-9 / . _ - is needed", file.display()))
+        Failure::usage(format!("{option} {}: an absolute path of A-Z a-z 0-9 / . _ - is needed", file.display()))
     })
 }
 
 fn plan(request: &Swap, file: &str, machine: &Machine, root: &Root) -> Result<Vec<String>> {
     let area = machine.swaps.iter().find(|area| area.path == file);
-    let fstab = root.text("/etc/fstab").unwrap_or_default();
-    let in_fstab = fstab.lines().any(|line| line.split_ascii_whitespace().next() == Some(file));
+    let fstab = checked(&request.fstab, "--fstab")?;
+    let lines = root.text(fstab).unwrap_or_default();
+    let in_fstab = lines.lines().any(|line| line.split_ascii_whitespace().next() == Some(file));
     let exists = root.path(file).exists();
     let btrfs = kind_at(root, file).is_some_and(|kind| kind == "btrfs");
     match request.step {
@@ -141,10 +143,10 @@ fn plan(request: &Swap, file: &str, machine: &Machine, root: &Root) -> Result<Ve
             require_room(file, size, root)?;
             Ok(if btrfs { add_on_btrfs(file, size) } else { add(file, size) })
         }
-        SwapStep::Keep if in_fstab => Err(Failure::new(format!("/etc/fstab has a line for {file} already"))),
+        SwapStep::Keep if in_fstab => Err(Failure::new(format!("{fstab} has a line for {file} already"))),
         SwapStep::Keep => {
             require_swap(file, area, exists, root)?;
-            Ok(keep(file))
+            Ok(keep(file, fstab))
         }
         SwapStep::Enlarge => {
             require_swap(file, area, exists, root)?;
@@ -165,7 +167,7 @@ fn plan(request: &Swap, file: &str, machine: &Machine, root: &Root) -> Result<Ve
             require_room(file, size - now, root)?;
             // A btrfs swap file cannot be lengthened in place.
             let steps = if btrfs {
-                [remove(file, area.is_some(), false), add_on_btrfs(file, size)].concat()
+                [remove(file, area.is_some(), None), add_on_btrfs(file, size)].concat()
             } else {
                 enlarge(file, size)
             };
@@ -173,7 +175,7 @@ fn plan(request: &Swap, file: &str, machine: &Machine, root: &Root) -> Result<Ve
         }
         SwapStep::Remove => {
             require_swap(file, area, exists, root)?;
-            Ok(remove(file, area.is_some(), in_fstab))
+            Ok(remove(file, area.is_some(), in_fstab.then_some(fstab)))
         }
     }
 }
@@ -255,17 +257,17 @@ mod tests {
     #[test]
     fn paths_that_a_shell_could_misread_are_refused() {
         for path in ["swapfile", "/", "/a b", "/x;reboot", "/x'", "/$x", "/\u{e9}"] {
-            assert!(checked(Path::new(path)).is_err(), "{path}");
+            assert!(checked(Path::new(path), "--file").is_err(), "{path}");
         }
-        assert_eq!(checked(Path::new("/data/swap-2.img")).unwrap(), "/data/swap-2.img");
+        assert_eq!(checked(Path::new("/data/swap-2.img"), "--file").unwrap(), "/data/swap-2.img");
     }
 
     #[test]
     fn removing_forgets_the_line_first() {
         assert_eq!(
-            remove("/swapfile", true, true),
+            remove("/swapfile", true, Some("/etc/fstab")),
             ["swapoff /swapfile", "sed -i '\\|^/swapfile[[:space:]]|d' /etc/fstab", "rm /swapfile"]
         );
-        assert_eq!(remove("/swapfile", false, false), ["rm /swapfile"]);
+        assert_eq!(remove("/swapfile", false, None), ["rm /swapfile"]);
     }
 }

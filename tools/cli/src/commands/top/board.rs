@@ -1,7 +1,7 @@
 //! What is remembered of each array between two pictures.
 //!
 //! A lock is held for microseconds, so a single look says little. It is looked at many times between two pictures, and
-//! what is shown is the share of looks that found it held exclusively, or waited for. Shared holders are not seen so.
+//! what is shown is the share of looks that found it held exclusively, held by readers or by rows, or waited for.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -30,20 +30,24 @@ pub struct Watched {
     pub rate: f64,
     /// The share of looks that found it locked exclusively.
     pub locked: f64,
+    /// The share of looks that found it read, or rows of it locked.
+    pub shared: f64,
     /// The share of looks that found it waited for.
     pub waited: f64,
     /// Its generation when this round began.
     generation: u64,
     looks: u32,
     looks_locked: u32,
+    looks_shared: u32,
     looks_waited: u32,
 }
 
 impl Watched {
     fn new(entry: Entry) -> Watched {
         let generation = entry.generation;
-        let (rate, locked, waited) = (0.0, 0.0, 0.0);
-        Watched { entry, rate, locked, waited, generation, looks: 0, looks_locked: 0, looks_waited: 0 }
+        let (rate, locked, shared, waited) = (0.0, 0.0, 0.0, 0.0);
+        let (looks, looks_locked, looks_shared, looks_waited) = (0, 0, 0, 0);
+        Watched { entry, rate, locked, shared, waited, generation, looks, looks_locked, looks_shared, looks_waited }
     }
 }
 
@@ -63,6 +67,7 @@ impl Board {
             watched.entry = entry.clone();
             watched.looks += 1;
             watched.looks_locked += u32::from(entry.lock_pid != 0);
+            watched.looks_shared += u32::from(!entry.holders.is_empty());
             watched.looks_waited += u32::from(entry.contended);
         }
         self.watched.retain(|id, _| entries.iter().any(|entry| entry.id == *id));
@@ -75,11 +80,13 @@ impl Board {
         for watched in self.watched.values_mut() {
             let share = |looks: u32| f64::from(looks) / f64::from(watched.looks.max(1));
             watched.locked = share(watched.looks_locked);
+            watched.shared = share(watched.looks_shared);
             watched.waited = share(watched.looks_waited);
             let writes = watched.entry.generation.wrapping_sub(watched.generation);
             watched.rate = if seconds > 0.0 { writes as f64 / seconds } else { 0.0 };
             watched.generation = watched.entry.generation;
-            (watched.looks, watched.looks_locked, watched.looks_waited) = (0, 0, 0);
+            (watched.looks, watched.looks_locked) = (0, 0);
+            (watched.looks_shared, watched.looks_waited) = (0, 0);
         }
     }
 
@@ -108,6 +115,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shm_array::Holder;
     use std::time::Duration;
 
     fn entry(name: &str, generation: u64, lock_pid: u32, contended: bool) -> Entry {
@@ -127,6 +135,7 @@ mod tests {
             adopted: false,
             attached: true,
             lock_pid,
+            holders: if contended { vec![Holder { pid: 8, shared: 1, ranges: 0 }] } else { Vec::new() },
             contended,
             inconsistent: false,
             shape: vec![3],
@@ -146,7 +155,7 @@ mod tests {
         board.finish_round(start + Duration::from_secs(2));
         let rows = board.rows(Sort::Rate);
         assert_eq!((rows[0].entry.name.as_str(), rows[0].rate), ("busy", 20.0));
-        assert_eq!((rows[0].locked, rows[0].waited), (0.5, 0.25));
+        assert_eq!((rows[0].locked, rows[0].shared, rows[0].waited), (0.5, 0.25, 0.25));
         assert_eq!((rows[1].rate, rows[1].locked), (0.0, 0.0));
         assert_eq!(board.rows(Sort::Size)[0].entry.name, "calm!");
         assert_eq!(board.totals(), (2, 9000, 20.0));

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::ledger::{BEGUN, DONE, Ledger, SENT, TAKEN};
-use super::{message, number};
+use super::{message, number, sign, unsign};
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Crowd, Tally, Verdict, World};
 use crate::scenarios::expect;
@@ -114,18 +114,6 @@ impl Kept {
         self.ledger.note(number, DONE)?;
         Ok(true)
     }
-}
-
-/// Who sent it, in the last word.
-fn sign(words: &mut [u64], me: u64) {
-    words[words.len() - 1] ^= me;
-}
-
-fn unsign(words: &mut [u64]) -> u64 {
-    let last = words.len() - 1;
-    let producer = words[last] ^ message(words[0])[last];
-    words[last] ^= producer;
-    producer
 }
 
 impl Crowd for Messages {

@@ -27,9 +27,10 @@ use std::iter;
 use crate::os::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::segment::attachment::Identity;
 use crate::segment::format::{Range, Words};
+use crate::sync::bell::Bell;
 
-use super::bell::Bell;
-use super::rwlock::{self, Mode};
+use super::mode::Mode;
+use super::writes::{begin_write, doubt, end_writes_but, writes_under_way};
 
 /// Bits of a record's state.
 pub mod state {
@@ -211,7 +212,7 @@ impl<'a> Table<'a> {
     pub fn hold(&self, entry: &Entry) {
         if entry.mode() == Mode::Exclusive {
             // Before HELD, so that a death in between is a write that began and ended, not one that ended twice.
-            rwlock::begin_write(self.words);
+            begin_write(self.words);
         }
         self.record(entry.index).state.store(entry.state | HELD, SeqCst);
     }
@@ -329,7 +330,7 @@ impl<'a> Table<'a> {
     pub fn doubt_all_if_full(&self) {
         if self.entries().filter(Entry::is_dirty).count() == self.capacity() {
             // First the greater doubt, then without the lesser ones.
-            rwlock::doubt(self.words);
+            doubt(self.words);
             self.entries().for_each(|entry| self.record(entry.index).state.store(entry.state | LEFT, SeqCst));
         }
     }
@@ -357,12 +358,12 @@ impl<'a> Table<'a> {
             writing += u64::from(entry.state & (EXCLUSIVE | HELD) == EXCLUSIVE | HELD);
         }
         // Nobody writes the whole array now: all writes under way are in the table.
-        if rwlock::writes_under_way(self.words) != writing {
-            rwlock::end_writes_but(self.words, writing);
+        if writes_under_way(self.words) != writing {
+            end_writes_but(self.words, writing);
         }
         for (word, now) in [(&self.words.ranges_exclusive, exclusive), (&self.words.ranges_high, high)] {
             if word.load(Relaxed) != now {
-                // SYNC: SeqCst against the counters of who shares the whole array: see `rwlock`.
+                // SYNC: SeqCst against the counters of who shares the whole array: see `whole`.
                 word.store(now, SeqCst);
             }
         }

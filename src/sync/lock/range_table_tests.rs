@@ -4,8 +4,9 @@ use crate::os::atomic::Ordering::SeqCst;
 use crate::segment::attachment::Identity;
 use crate::segment::format::{Range, Words};
 
+use super::INCONSISTENT;
+use super::mode::Mode;
 use super::range_table::{Entry, Rows, Table};
-use super::rwlock::{self, Mode};
 
 const X: Mode = Mode::Exclusive;
 const S: Mode = Mode::Shared;
@@ -169,7 +170,7 @@ fn a_table_full_of_dirty_rows_makes_room() {
     assert_eq!((memory.words.lock.load(SeqCst), dirty(table).len()), (0, 4), "not before it is full");
     table.doubt_all_if_full();
     table.settle();
-    assert_eq!(memory.words.lock.load(SeqCst), rwlock::INCONSISTENT);
+    assert_eq!(memory.words.lock.load(SeqCst), INCONSISTENT);
     assert_eq!((memory.figures().0, memory.figures().1), (0, 0));
 }
 

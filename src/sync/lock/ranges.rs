@@ -1,7 +1,7 @@
 //! Locks on ranges of rows: exclusive ranges that overlap nothing run beside each other.
 //!
 //! Who holds or wants a range has raised its slot's `ranged` counter, which keeps those out who want the whole array
-//! alone (`rwlock`), and has a record in the table (`range_table`). The table is changed under a small mutex, for some
+//! alone (`whole`), and has a record in the table (`range_table`). The table is changed under a small mutex, for some
 //! dozens of instructions; nobody sleeps in there.
 //!
 //! - **lock**: raise `ranged`; in the table, insert a record with the next ticket. It may be held when no record with
@@ -21,18 +21,21 @@
 //! Who is alone with the whole array finds no living record: every one of them has `ranged` raised.
 
 use crate::error::{Errno, Error, Result};
+use crate::os::atomic::AtomicU64;
 use crate::os::atomic::Ordering::{Relaxed, SeqCst};
 use crate::os::futex::{self, Queue};
 use crate::os::time::{Duration, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
+use crate::sync::bell::Bell;
+use crate::sync::generation;
+use crate::sync::mutex::{self, Guard};
+use crate::sync::patience::{Expired, Patience};
 
-use super::bell::Bell;
-use super::generation;
-use super::mutex::{self, Guard};
-use super::patience::{Expired, Patience};
+use super::holders::{Holds, Reader, first_reader, lower, pid_of};
+use super::mode::{Acquired, Mode};
+use super::owner::{raise, wait_to_share};
 use super::range_table::state::HELD;
 use super::range_table::{Entry, Rows, Table};
-use super::rwlock::{self, Acquired, Holds, Mode, Reader};
 
 /// How long an unlocker waits for the table, before it leaves the rest to the next one who comes there.
 const TIDYING: Duration = Duration::from_millis(20);
@@ -108,22 +111,22 @@ pub fn recover(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
 }
 
 /// Whether that handle of this process holds any range.
-pub(super) fn holds_any(attachment: &Attachment, me: Identity, handle: u64) -> bool {
+pub fn holds_any(attachment: &Attachment, me: Identity, handle: u64) -> bool {
     handle != WHOLE && table(attachment).holds(me, handle, Mode::Shared, None)
 }
 
 /// Share the whole array, in turn with those who want exclusive ranges.
-pub(super) fn share_all(attachment: &Attachment, patience: &mut Patience) -> Result<Acquired> {
+pub fn share_all(attachment: &Attachment, counter: &AtomicU64, patience: &mut Patience) -> Result<Acquired> {
     let (entry, acquired) = take(attachment, WHOLE, Rows::ALL, Mode::Shared, patience)?;
     // Nobody can be alone with anything now; who wants to be will wait for this counter.
-    attachment.own_slot()?.shared.fetch_add(1, SeqCst);
+    counter.fetch_add(1, SeqCst);
     table(attachment).leave(entry.index, entry.state);
     leave(attachment, Rows::ALL, Timeout::For(TIDYING))?;
     Ok(acquired)
 }
 
 /// Alone with the array: whatever is in the table is of the dead. Whether they left anything half written.
-pub(super) fn bury_all(attachment: &Attachment, patience: &mut Patience) -> Result<bool> {
+pub fn bury_all(attachment: &Attachment, patience: &mut Patience) -> Result<bool> {
     let _guard = enter(attachment, patience)?;
     let table = table(attachment);
     table.entries().for_each(|entry| table.bury(&entry));
@@ -132,13 +135,38 @@ pub(super) fn bury_all(attachment: &Attachment, patience: &mut Patience) -> Resu
 }
 
 /// Alone with the array, and all is repaired.
-pub(super) fn recover_all(attachment: &Attachment) -> Result<()> {
+pub fn recover_all(attachment: &Attachment) -> Result<()> {
     // Only the dead can have it. The caller's own write is under way: nothing may be settled.
     let patience = &mut Patience::new(Timeout::For(RECOVERING));
     let mut guard = mutex::lock(&attachment.words().ranges_mutex, attachment, patience)?;
     table(attachment).clear();
     guard.repaired();
     Ok(())
+}
+
+/// Keep those out who want the whole array alone, for the sake of a range.
+#[inline]
+fn raise_ranged(attachment: &Attachment, handle: u64, patience: &mut Patience) -> Result<()> {
+    let me = attachment.identity()?;
+    let slot = attachment.own_slot()?;
+    attachment.remember_reader(me.slot().unwrap_or_default());
+    match raise(attachment.words(), &slot.ranged) {
+        Some(_) => Ok(()),
+        None => enter_beside_owner(attachment, me, handle, patience),
+    }
+}
+
+/// An owner waits, or writes. Who holds a range through the same handle is one whom it waits for: that one must go on.
+#[cold]
+fn enter_beside_owner(attachment: &Attachment, me: Identity, handle: u64, patience: &mut Patience) -> Result<()> {
+    let (words, slot) = (attachment.words(), attachment.own_slot()?);
+    // First raised, then looked: while the range is still held the owner cannot have passed.
+    slot.ranged.fetch_add(1, SeqCst);
+    if holds_any(attachment, me, handle) {
+        return Ok(());
+    }
+    lower(words, &slot.ranged);
+    wait_to_share(attachment, me, &slot.ranged, patience).map(drop)
 }
 
 /// From wanting to having.
@@ -149,7 +177,7 @@ fn take(
     mode: Mode,
     patience: &mut Patience,
 ) -> Result<(Entry, Acquired)> {
-    rwlock::enter_by_range(attachment, handle, patience)?;
+    raise_ranged(attachment, handle, patience)?;
     let me = attachment.identity()?;
     let mut want = Want { attachment, table: table(attachment), me, handle, rows, mode, entry: None };
     let acquired = want.wait(patience)?;
@@ -168,7 +196,7 @@ fn leave(attachment: &Attachment, rows: Rows, timeout: Timeout) -> Result<()> {
         }
         Err(_) => Vec::new(),
     };
-    rwlock::leave_by_range(attachment)?;
+    lower(attachment.words(), &attachment.own_slot()?.ranged);
     wake(table, &next);
     Ok(())
 }
@@ -266,7 +294,7 @@ impl<'a> Want<'a> {
             if self.entry.is_none() {
                 return Some(Obstacle::NoRoom);
             }
-            // Before the counters are looked at: see `rwlock`.
+            // Before the counters are looked at: see `whole`.
             self.table.settle();
         }
         let Some(entry) = &self.entry else { return Some(Obstacle::NoRoom) };
@@ -274,7 +302,7 @@ impl<'a> Want<'a> {
             return Some(Obstacle::Earlier(earlier));
         }
         match self.mode {
-            Mode::Exclusive => rwlock::first_reader(self.attachment, Holds::Whole).map(Obstacle::Whole),
+            Mode::Exclusive => first_reader(self.attachment, Holds::Whole).map(Obstacle::Whole),
             Mode::Shared => None,
         }
     }
@@ -315,10 +343,10 @@ impl<'a> Want<'a> {
     fn expired(&self, patience: &Patience) -> Error {
         let Rows { start, end } = self.rows;
         let wanted = if self.rows == Rows::ALL { "the array".into() } else { format!("rows {start} to {}", end - 1) };
-        let pid = |who: Identity| rwlock::pid_of(self.attachment, who);
+        let pid = |who: Identity| pid_of(self.attachment, who);
         let reason = match &self.entry {
             None => format!("all {} records of ranges are in use", self.table.capacity()),
-            Some(entry) => match (self.table.blocker(entry), rwlock::first_reader(self.attachment, Holds::Whole)) {
+            Some(entry) => match (self.table.blocker(entry), first_reader(self.attachment, Holds::Whole)) {
                 (Some(other), _) => {
                     let verb = if other.is_held() { "holds" } else { "was first to want" };
                     let how = if other.mode() == Mode::Exclusive { "exclusively" } else { "shared" };

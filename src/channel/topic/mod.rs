@@ -24,24 +24,28 @@
 //! Where messages are overwritten a reader copies, word by word, and then looks at the block's number again: if that has
 //! changed, what it copied is torn, and lost (a seqlock).
 
+mod publisher;
+mod subscriber;
+mod subscribers;
+
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64, fence};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::blocks::{self, Blocks};
-use super::post::Post;
+use super::post::{Pace, Post};
 use super::queue::{MAX_CAPACITY, MAX_MESSAGE};
-use super::turn;
 use super::typed::Typed;
 use crate::error::{Code, Errno, Error, Result};
-use crate::os::process;
 use crate::os::time::Timeout;
 use crate::segment::Access;
-use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::{DEFAULT_SLOTS, kind};
 use crate::segment::object::{Object, ObjectOptions, State};
+use crate::sync::notifier::Watches;
+
+use subscribers::{Departures, Entry, Subscribers};
 
 const KEEP: u32 = 1;
 const TYPED: u32 = 2;
@@ -67,21 +71,11 @@ pub(crate) struct TopicState {
     publishers: Post,
 }
 
-const _: () = assert!(size_of::<TopicState>() == 384 && size_of::<Entry>() == 64);
+const _: () = assert!(size_of::<TopicState>() == 384);
 
 // SAFETY: repr(C), atomics only.
 unsafe impl State for TopicState {
     const KIND: u32 = kind::TOPIC;
-}
-
-/// One subscriber. A cache line.
-#[repr(C, align(64))]
-#[derive(Debug)]
-struct Entry {
-    owner: AtomicU32,
-    reserved_32: AtomicU32,
-    position: AtomicU64,
-    reserved: [AtomicU64; 6],
 }
 
 /// What a topic is made for.
@@ -124,23 +118,17 @@ pub struct TopicStat {
 /// One handle on an opened topic; at most one subscriber.
 #[derive(Debug)]
 pub struct Topic {
-    object: Object<TopicState>,
+    watches: Watches,
+    object: Arc<Object<TopicState>>,
     blocks: Blocks,
-    entries: NonNull<Entry>,
-    entry_count: usize,
+    all: Arc<Subscribers>,
     typed: Typed,
     keep: bool,
     /// Index of this handle's entry plus one, above it the epoch of the process that it subscribed in.
     subscribed: AtomicU64,
+    pace: Pace,
 }
 
-// SAFETY: the pointer leads into the object's mapping, to atomics.
-unsafe impl Send for Topic {}
-// SAFETY: as above.
-unsafe impl Sync for Topic {}
-
-/// Lost races, with the publisher or another thread, before a look at the clock.
-const ATTEMPTS: u32 = 64;
 const INDEX: u64 = 0xFFFF_FFFF;
 
 impl Topic {
@@ -203,19 +191,21 @@ impl Topic {
         let corrupt =
             |what: &str| Error::new(Code::Corrupt, format!("{} is a damaged topic: {what}", object.segment().place()));
         check(&form, 1).map_err(|error| corrupt(error.detail()))?;
-        let ((table, table_len), (data, data_len)) = (object.extra(), object.data());
+        let (data, data_len) = object.data();
         let needed = blocks::stride(message_bytes).and_then(|stride| stride.checked_mul(capacity));
         if needed.is_none_or(|needed| needed > data_len) || !(data.as_ptr() as usize).is_multiple_of(64) {
             return Err(corrupt("its messages do not fit into it"));
         }
-        if entries.checked_mul(size_of::<Entry>()).is_none_or(|len| len > table_len) {
+        if entries.checked_mul(size_of::<Entry>()).is_none_or(|len| len > object.extra().1) {
             return Err(corrupt("its subscribers do not fit into it"));
         }
         let typed = Typed::parse((flags & TYPED != 0).then_some(object.description().dtype.as_str()))?;
         // SAFETY: the length was checked just now; the object keeps the mapping for as long as the topic lives.
         let blocks = unsafe { Blocks::new(data, capacity as usize, message_bytes as usize) };
-        let (entry_count, subscribed) = (entries, AtomicU64::new(0));
-        Ok(Topic { object, blocks, entries: table.cast(), entry_count, typed, keep: form.keep, subscribed })
+        let object = Arc::new(object);
+        let (watches, subscribed) = (Watches::default(), AtomicU64::new(0));
+        let all = Arc::new(Subscribers::new(object.clone(), entries));
+        Ok(Topic { watches, object, blocks, all, typed, keep: form.keep, subscribed, pace: Pace::default() })
     }
 
     /// Refuse the topic unless its messages are of this dtype; `None`: of any bytes.
@@ -223,194 +213,14 @@ impl Topic {
         self.typed.require_same(dtype, self.object.segment().place())
     }
 
-    fn entry(&self, index: usize) -> Option<&Entry> {
-        // SAFETY: within the table (`over`), aligned as what lies behind a state is, and made of atomics only.
-        (index < self.entry_count).then(|| unsafe { self.entries.add(index).as_ref() })
-    }
-
-    fn each_entry(&self) -> impl Iterator<Item = (usize, &Entry, Identity)> {
-        (0..self.entry_count).filter_map(|index| {
-            let entry = self.entry(index)?;
-            // SYNC: pairs with the store in `subscribe`: who sees the owner sees where it began.
-            Some((index, entry, Identity::from_word(entry.owner.load(SeqCst))?))
-        })
-    }
-
     fn block(&self, number: u64) -> usize {
         (number % self.blocks.count() as u64) as usize
     }
 
-    /// Let every subscriber have a copy of these bytes. Where nothing is overwritten this waits for the slowest.
-    pub fn publish(&self, bytes: &[u8], timeout: Timeout) -> Result<()> {
-        self.object.require_writable()?;
-        if bytes.len() > self.blocks.room() {
-            let (len, room) = (bytes.len(), self.blocks.room());
-            let words = format!("a message of {len} bytes; this topic was created for at most {room}");
-            return Err(Error::os(Errno::EMSGSIZE, words));
-        }
-        if !self.typed.is_whole(bytes.len()) {
-            return Err(self.typed.not_whole(bytes.len()));
-        }
-        let (state, attachment) = (self.object.state(), self.object.attachment()?);
-        let attempt = || self.try_publish(bytes, attachment);
-        let done = state.publishers.wait(timeout, attempt, || self.drop_dead(attachment).map(drop))?;
-        done.ok_or_else(|| {
-            let behind = self.stat().behind;
-            expired(
-                timeout,
-                format!("the slowest subscriber is {behind} messages behind, or somebody else is publishing"),
-            )
-        })
-    }
-
-    fn try_publish(&self, bytes: &[u8], attachment: &Attachment) -> Result<Option<()>> {
-        let state = self.object.state();
-        let Some(guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
-        let number = state.published.load(Relaxed);
-        if number & FINISHED != 0 {
-            return Err(finished());
-        }
-        if self.keep && number >= state.limit.load(Relaxed) {
-            let slowest = self.each_entry().map(|(_, entry, _)| entry.position.load(SeqCst)).min();
-            // Never beyond the present: a position is what another process says of itself.
-            let limit = slowest.unwrap_or(number).min(number).saturating_add(self.capacity());
-            state.limit.store(limit, Relaxed);
-            if number >= limit {
-                return Ok(None);
-            }
-        }
-        let block = self.block(number);
-        let header = self.blocks.header(block);
-        header.holder.store(0, Relaxed);
-        // SYNC: pairs with the fence in `copy`: who sees any of the new bytes sees that the old number is gone.
-        fence(Release);
-        self.blocks.write_racing(block, bytes);
-        header.len.store(bytes.len() as u64, Relaxed);
-        // SYNC: pairs with the Acquire in `copy`.
-        header.holder.store(number + 1, Release);
-        // SYNC: pairs with the Acquire in `try_receive`.
-        let done = state.published.compare_exchange(number, number + 1, SeqCst, Relaxed);
-        drop(guard);
-        done.map_err(|_| finished())?;
-        state.subscribers.ring();
-        Ok(Some(()))
-    }
-
-    /// Take the entries of dead subscribers away; says how many.
-    fn drop_dead(&self, attachment: &Attachment) -> Result<u32> {
-        let mut dropped = 0;
-        for (_, entry, owner) in self.each_entry() {
-            if !attachment.is_alive_or_self(owner)? {
-                let gone = entry.owner.compare_exchange(owner.bits(), 0, SeqCst, Relaxed).is_ok();
-                dropped += u32::from(gone);
-            }
-        }
-        Ok(dropped)
-    }
-
-    /// Subscribe through this handle, from the next message on.
-    pub fn subscribe(&self, timeout: Timeout) -> Result<()> {
-        self.object.require_writable()?;
-        let (state, attachment) = (self.object.state(), self.object.attachment()?);
-        let me = attachment.identity()?;
-        if self.own_entry().is_some() {
-            return Err(Error::os(Errno::EBUSY, "this handle is a subscriber already: open another one"));
-        }
-        let attempt = || {
-            let Some(_guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
-            let is_free = |index: &usize| self.entry(*index).is_some_and(|entry| entry.owner.load(SeqCst) == 0);
-            let mut free = (0..self.entry_count).find(is_free);
-            if free.is_none() && self.drop_dead(attachment)? > 0 {
-                free = (0..self.entry_count).find(is_free);
-            }
-            let Some((index, entry)) = free.and_then(|index| Some((index, self.entry(index)?))) else {
-                let words = format!("the topic has {} subscribers, and was created for no more", self.entry_count);
-                return Err(Error::os(Errno::EUSERS, words));
-            };
-            entry.position.store(state.published.load(Relaxed) & !FINISHED, Relaxed);
-            entry.owner.store(me.bits(), SeqCst);
-            self.subscribed.store(process::epoch() << 32 | (index as u64 + 1), Release);
-            Ok(Some(()))
-        };
-        let done = state.publishers.wait(timeout, attempt, || Ok(()))?;
-        done.ok_or_else(|| expired(timeout, "somebody is publishing all the time".into()))
-    }
-
-    /// This handle's entry, unless it is a parent process's.
-    fn own_entry(&self) -> Option<&Entry> {
-        let subscribed = self.subscribed.load(Acquire);
-        let is_ours = subscribed >> 32 == process::epoch() & INDEX;
-        (is_ours && subscribed & INDEX != 0).then(|| self.entry((subscribed & INDEX) as usize - 1)).flatten()
-    }
-
-    /// Copy the next message into `buffer`. Where it is too long it stays: EMSGSIZE.
-    pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Heard> {
-        let entry = self.own_entry().ok_or_else(|| {
-            Error::os(
-                Errno::EPERM,
-                "this handle is no subscriber: call shm_topic_subscribe() first; a child made by fork is none",
-            )
-        })?;
-        let state = self.object.state();
-        let heard = state.subscribers.wait(timeout, || self.try_receive(entry, buffer), || Ok(()))?;
-        heard.ok_or_else(|| expired(timeout, "nothing new was published".into()))
-    }
-
-    fn try_receive(&self, entry: &Entry, buffer: &mut [u8]) -> Result<Option<Heard>> {
-        let state = self.object.state();
-        for _ in 0..ATTEMPTS {
-            let begin = entry.position.load(Acquire);
-            let published = state.published.load(Acquire);
-            let end = published & !FINISHED;
-            if begin >= end {
-                return if published & FINISHED == 0 { Ok(None) } else { Err(at_end()) };
-            }
-            // What has been overwritten for certain; of the rest, blocks tell.
-            let mut number = begin.max(end.saturating_sub(self.capacity()));
-            let mut copied = self.copy(number, buffer)?;
-            while copied.is_none() && number + 1 < end {
-                number += 1;
-                copied = self.copy(number, buffer)?;
-            }
-            // An exchange: another thread may read through the same handle.
-            if let Some(len) = copied
-                && entry.position.compare_exchange(begin, number + 1, SeqCst, Relaxed).is_ok()
-            {
-                if self.keep {
-                    state.publishers.ring();
-                }
-                return Ok(Some(Heard { len, lost: number - begin }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Copy one message; `None` where it has been overwritten, or is just being.
-    fn copy(&self, number: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
-        let block = self.block(number);
-        let holder = &self.blocks.header(block).holder;
-        // SYNC: pairs with the second store in `try_publish`.
-        if holder.load(Acquire) != number + 1 {
-            return Ok(None);
-        }
-        let len = self.blocks.len(block);
-        let fits = len.min(buffer.len());
-        self.blocks.read_racing(block, &mut buffer[..fits]);
-        // SYNC: pairs with the fence in `try_publish`: if a byte is newer, so is the number.
-        fence(Acquire);
-        if holder.load(Relaxed) != number + 1 {
-            return Ok(None);
-        }
-        if len > buffer.len() {
-            let room = buffer.len();
-            return Err(Error::os(
-                Errno::EMSGSIZE,
-                format!(
-                    "the next message has {len} bytes, and the buffer has room for {room}: the message was left there"
-                ),
-            ));
-        }
-        Ok(Some(len))
+    /// A descriptor that becomes readable when nobody is too slow for one more message, or the topic is finished.
+    pub fn notify_room_fd(&self) -> Result<OwnedFd> {
+        let (all, capacity) = (self.all.clone(), self.keep.then(|| self.capacity()));
+        self.watches.add(Arc::new(Departures { all, capacity }), None)
     }
 
     /// No message is published any more: publishers are told EPIPE, subscribers get what there is, and then ENODATA.
@@ -453,7 +263,7 @@ impl Topic {
     pub fn stat(&self) -> TopicStat {
         let word = self.object.state().published.load(Relaxed);
         let published = word & !FINISHED;
-        let positions = self.each_entry().map(|(_, entry, _)| entry.position.load(Relaxed));
+        let positions = self.all.each().map(|(entry, _)| entry.position.load(Relaxed));
         let (subscribers, slowest) =
             positions.fold((0, published), |(count, least), next| (count + 1, least.min(next)));
         TopicStat {

@@ -1,81 +1,61 @@
-//! What one handle holds of its array's lock, or of a buffer of frames.
+//! What one handle holds of something that is held alone, or together with others.
 //!
-//! A forked child has a copy of its parent's handles, and holds nothing through them: what is written here
-//! carries the epoch of the process that wrote it. The ranges themselves are in the array's table, under the handle's
-//! number; here is only whether there are any.
+//! A forked child has a copy of its parent's handles, and holds nothing through them: what is written here carries the
+//! epoch of the process that wrote it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::os::process;
-use crate::sync::rwlock::Mode;
 
-#[derive(Debug)]
-pub(super) struct Hold {
-    /// High half: epoch; low half: EXCLUSIVE, or the number of shared holds.
-    whole: AtomicU64,
-    /// Epoch of the process that has locked a range through this handle.
-    ranges: AtomicU64,
-    /// No other handle of this process has it; never 0.
-    pub number: u64,
-}
+use super::lock::Mode;
+
+/// High half: epoch; low half: EXCLUSIVE, or the number of shared holds.
+#[derive(Debug, Default)]
+pub struct Hold(AtomicU64);
 
 const EXCLUSIVE: u64 = 1 << 31;
 const HOLDS: u64 = u32::MAX as u64;
 
-static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
-
-impl Default for Hold {
-    fn default() -> Hold {
-        let number = LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
-        Hold { whole: AtomicU64::new(0), ranges: AtomicU64::new(0), number }
-    }
-}
-
 impl Hold {
-    /// A range is about to be locked through this handle.
-    pub fn expect_ranges(&self) {
-        if !self.may_have_ranges() {
-            self.ranges.store(process::epoch(), Ordering::Release);
-        }
-    }
-
-    /// Whether this process has ever locked a range through this handle.
-    pub fn may_have_ranges(&self) -> bool {
-        self.ranges.load(Ordering::Acquire) == process::epoch()
-    }
-
     fn epoch() -> u64 {
         process::epoch() << 32
     }
 
     /// What is held in this process.
     fn load(&self) -> u64 {
-        let hold = self.whole.load(Ordering::Acquire);
+        let hold = self.0.load(Ordering::Acquire);
         if hold & !HOLDS == Hold::epoch() { hold & HOLDS } else { 0 }
     }
 
-    /// The lock was taken through this handle.
+    /// It was taken exclusively through this handle, in the process with that epoch.
+    #[inline]
+    pub fn add_exclusive(&self, epoch: u64) {
+        self.0.store(epoch << 32 | EXCLUSIVE, Ordering::Release);
+    }
+
+    /// It was taken through this handle.
     pub fn add(&self, mode: Mode) {
         match mode {
             // Nobody else can hold it now, through this handle or another.
-            Mode::Exclusive => self.whole.store(Hold::epoch() | EXCLUSIVE, Ordering::Release),
+            Mode::Exclusive => self.add_exclusive(process::epoch()),
             Mode::Shared => while !self.exchange(|held| Some(held + 1)).1 {},
         }
     }
 
-    /// Take back one hold, if there is one: the caller then releases the lock.
+    /// Take back the exclusive hold, if there is one, in the process with that epoch. Without a compare: of two threads that
+    /// give back the one hold at once, a bug of theirs, the second finds at the lock's own word that the process is not its
+    /// owner any more.
     #[inline]
-    pub fn take(&self) -> Option<Mode> {
-        if self.is_exclusive() {
-            // Without a compare: of two threads that give back the one hold at once, a bug of theirs, the second finds at
-            // the lock's own word that the process is not its owner any more.
-            self.whole.store(Hold::epoch(), Ordering::Release);
-            return Some(Mode::Exclusive);
+    pub fn take_exclusive(&self, epoch: u64) -> bool {
+        let is_exclusive = self.0.load(Ordering::Acquire) == epoch << 32 | EXCLUSIVE;
+        if is_exclusive {
+            self.0.store(epoch << 32, Ordering::Release);
         }
-        self.take_shared()
+        is_exclusive
     }
 
-    fn take_shared(&self) -> Option<Mode> {
+    /// Take back one hold, if there is one: the caller then releases the lock.
+    pub fn take(&self) -> Option<Mode> {
         loop {
             let (before, done) = self.exchange(|held| match held {
                 0 => None,
@@ -107,17 +87,17 @@ impl Hold {
         }
     }
 
-    /// Whether this handle holds the lock exclusively.
+    /// Whether this handle holds it exclusively.
     pub fn is_exclusive(&self) -> bool {
         self.load() == EXCLUSIVE
     }
 
     /// What was held, and whether it could be changed.
     fn exchange(&self, change: impl FnOnce(u64) -> Option<u64>) -> (u64, bool) {
-        let raw = self.whole.load(Ordering::Acquire);
+        let raw = self.0.load(Ordering::Acquire);
         let held = if raw & !HOLDS == Hold::epoch() { raw & HOLDS } else { 0 };
         let Some(after) = change(held) else { return (held, false) };
-        let done = self.whole.compare_exchange(raw, Hold::epoch() | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let done = self.0.compare_exchange(raw, Hold::epoch() | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
         (held, done)
     }
 }
