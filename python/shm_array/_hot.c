@@ -557,10 +557,12 @@ static PyObject *queue_received(Quick *self, bool patient)
 {
     Handle handle = self->handle;
     Py_ssize_t size = self->item_bytes;
+    if (size < 0)
+        return NULL;
     char *room = self->room_bytes >= size ? self->room : NULL;
     if (room != NULL)
         self->room = NULL;
-    else if (size < 0 || (room = malloc(size + 1)) == NULL)
+    else if ((room = malloc(size + 1)) == NULL)
         return PyErr_NoMemory();
     PyObject *kept = (PyObject *)self, *bytes = NULL;
     Py_INCREF(kept);

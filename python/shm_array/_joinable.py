@@ -81,6 +81,10 @@ class JoinableQueue(Queue):
         """Receive an item, waiting at most `timeout` seconds for one; task_done() says when the work on it is done."""
         return self._get(block, timeout, None)
 
+    def recv_bytes(self, block=True, timeout=None):
+        """Receive the bytes that send_bytes() sent; task_done() says when the work on them is done."""
+        return self._get(block, timeout, bytes)
+
     def _receive(self, nanoseconds, make=None):
         message = _library.Message(size=ctypes.sizeof(_library.Message))
         code = library.shm_queue_take(self._handle, nanoseconds, ctypes.byref(message))

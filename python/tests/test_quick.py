@@ -190,3 +190,12 @@ def test_an_array_that_is_open_is_not_mapped_again(name):
     b = shm_array.create(name, 4)
     assert shm_array.open(name, "r+").shape == (4,) and second.shape == (3,)
     b.unlink()
+
+
+def test_what_a_joinable_queue_receives_is_not_done_yet():
+    queue = shm_array.JoinableQueue()
+    queue.send_bytes(b"x"), queue.put(1)
+    assert queue.recv_bytes() == b"x" and queue.get() == 1
+    assert not queue.join(timeout=0.01)
+    queue.task_done(), queue.task_done()
+    assert queue.join(timeout=1)
