@@ -361,7 +361,7 @@ pub const CONDITIONS: usize = 16;
 pub struct Range {
     /// Identity of the process whose record this is; 0: the record is free. Stored last.
     pub owner: AtomicU32,
-    /// Bits of `sync::ranges::state`.
+    /// Bits of `sync::lock::range_table::state`.
     pub state: AtomicU32,
     /// 1 while the owner sleeps until it may look again; a futex word.
     pub asleep: AtomicU32,

@@ -8,8 +8,8 @@
 //!
 //! How often to look before the first yield is learnt. Where the one waited for runs on another processor it answers
 //! within a hundred looks, and a yield would only give the processor away; where both share one, each look is in vain,
-//! and the first yield brings the answer. So a process whose yield did looks half as often the next time, one that needed
-//! none looks a hundred times again, and one wait in [`PROBE`] looks a hundred times whatever was learnt.
+//! and the first yield brings the answer. So a process whose yield did, or that had to sleep, looks half as often the next
+//! time, one that needed neither looks a hundred times again, and one wait in [`PROBE`] does whatever was learnt.
 
 use std::hint;
 use std::sync::atomic::AtomicU32;
@@ -51,7 +51,7 @@ impl Experience {
         if waits.is_multiple_of(PROBE) { PAUSES } else { self.looks.load(Relaxed) }
     }
 
-    /// Every look was in vain, until this processor was given away.
+    /// Every look was in vain, until this processor was given away, or the wait became a sleep.
     fn was_short(&self) {
         self.looks.store((self.looks.load(Relaxed) / 2).max(FEWEST_PAUSES), Relaxed);
     }
@@ -124,9 +124,11 @@ impl Patience {
         if limit.is_zero() {
             return Err(Expired);
         }
+        if self.pauses.take().is_some() {
+            EXPERIENCE.was_short();
+        }
         futex::wait(word, expected, queue, limit);
         self.has_slept = true;
-        self.pauses = None;
         Ok(())
     }
 
