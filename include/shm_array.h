@@ -49,6 +49,48 @@ typedef struct shm_pipe_t shm_pipe_t;
 typedef struct shm_topic_t shm_topic_t;
 
 
+// Lock mode: alone.
+#define SHM_ARRAY_EXCLUSIVE 1
+
+// Lock mode: together with others who only read.
+#define SHM_ARRAY_SHARED 2
+
+// The last axis is the fastest, without gaps.
+#define SHM_ARRAY_VIEW_C_CONTIGUOUS 1
+
+// The first axis is the fastest, without gaps.
+#define SHM_ARRAY_VIEW_F_CONTIGUOUS 2
+
+// Each element lies as its type wants it.
+#define SHM_ARRAY_VIEW_ALIGNED 4
+
+// The elements may be written.
+#define SHM_ARRAY_VIEW_WRITABLE 8
+
+// Other processes see what is written.
+#define SHM_ARRAY_VIEW_SHARED 16
+
+// The most dimensions that an array can have (numpy 1 stops at 32).
+#define SHM_ARRAY_MAX_NDIM 64
+
+// A start, stop or step of a slice that is left out.
+#define SHM_ARRAY_NONE INT64_MIN
+
+// Conditions of an array, numbered from 0.
+#define SHM_ARRAY_CONDITIONS 16
+
+// Wait until one bit of the mask is set, at least.
+#define SHM_EVENT_ANY 1
+
+// Wait until every bit of the mask is set.
+#define SHM_EVENT_ALL 2
+
+// With one of these: clear the bits that ended the wait, in the same instant; of several waiters one gets them.
+#define SHM_EVENT_CONSUME 4
+
+// Bytes of a bit's name, with the zero at its end.
+#define SHM_EVENT_NAME_ROOM 32
+
 // Open for loads only: a store is a SIGSEGV.
 #define SHM_ARRAY_READ 1
 
@@ -92,48 +134,6 @@ typedef struct shm_topic_t shm_topic_t;
 // Create an array whose writers also wake, at once, those who opened it for reading and wait for a write: each unlock
 // then asks the kernel (0.25 us). Without it such waiters look by themselves every 20 ms.
 #define SHM_ARRAY_WAKES_READERS 16384
-
-// Lock mode: alone.
-#define SHM_ARRAY_EXCLUSIVE 1
-
-// Lock mode: together with others who only read.
-#define SHM_ARRAY_SHARED 2
-
-// The last axis is the fastest, without gaps.
-#define SHM_ARRAY_VIEW_C_CONTIGUOUS 1
-
-// The first axis is the fastest, without gaps.
-#define SHM_ARRAY_VIEW_F_CONTIGUOUS 2
-
-// Each element lies as its type wants it.
-#define SHM_ARRAY_VIEW_ALIGNED 4
-
-// The elements may be written.
-#define SHM_ARRAY_VIEW_WRITABLE 8
-
-// Other processes see what is written.
-#define SHM_ARRAY_VIEW_SHARED 16
-
-// The most dimensions that an array can have (numpy 1 stops at 32).
-#define SHM_ARRAY_MAX_NDIM 64
-
-// A start, stop or step of a slice that is left out.
-#define SHM_ARRAY_NONE INT64_MIN
-
-// Conditions of an array, numbered from 0.
-#define SHM_ARRAY_CONDITIONS 16
-
-// Wait until one bit of the mask is set, at least.
-#define SHM_EVENT_ANY 1
-
-// Wait until every bit of the mask is set.
-#define SHM_EVENT_ALL 2
-
-// With one of these: clear the bits that ended the wait, in the same instant; of several waiters one gets them.
-#define SHM_EVENT_CONSUME 4
-
-// Bytes of a bit's name, with the zero at its end.
-#define SHM_EVENT_NAME_ROOM 32
 
 // In a listing: an array.
 #define SHM_KIND_ARRAY 1

@@ -10,19 +10,12 @@
 //! measured twice, just after as much memory as it can need has been touched and freed: by small pages, and by huge ones.
 //! Processor time stands beside each figure: others that run meanwhile do not lengthen it.
 
+mod cost;
 mod peers;
 mod ways;
 
+use cost::Cost;
 use peers::Python;
-
-/// What a way took, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Cost {
-    /// On the wall's clock.
-    pub wall: f64,
-    /// Of all processors.
-    pub processor: f64,
-}
 
 /// What was free last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use std::sync::OnceLock;
 
 use shm_array::{Array, Options};
 
-use crate::Cost;
-use crate::ways::cost;
+use crate::cost::{Cost, cost};
 
 /// Those that are written in Python.
 pub const WAYS: [(&str, &str); 3] = [

@@ -1,11 +1,9 @@
 //! The ways to memory that are written in Rust.
 
-use std::time::Instant;
-
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use shm_array::{Access, Array, OpenFlags, Options, Placement, Readiness, Source, Way};
 
-use crate::Cost;
+use crate::cost::{Cost, cost};
 use crate::peers;
 
 type Bytes = *mut u8;
@@ -32,25 +30,6 @@ pub const WAYS: [(&str, Measure); 16] = [
     ("shm-array import of a .npy file that is cached", peers::imported),
     ("cp of the same file to /dev/shm", peers::copied_by_cp),
 ];
-
-/// Does it, and says what it took.
-pub fn cost(work: impl FnOnce()) -> Option<Cost> {
-    let (begun, processor) = (Instant::now(), processor_ms());
-    work();
-    Some(Cost { wall: begun.elapsed().as_secs_f64() * 1000.0, processor: processor_ms() - processor })
-}
-
-/// Processor time of this process, its threads, and its children that have ended.
-fn processor_ms() -> f64 {
-    // SAFETY: the kernel fills the record.
-    let mut used: [libc::rusage; 2] = unsafe { std::mem::zeroed() };
-    for (who, used) in [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN].into_iter().zip(&mut used) {
-        // SAFETY: one record is filled, which outlives the call.
-        unsafe { libc::getrusage(who, used) };
-    }
-    let ms = |time: libc::timeval| time.tv_sec as f64 * 1e3 + time.tv_usec as f64 / 1e3;
-    used.iter().map(|used| ms(used.ru_utime) + ms(used.ru_stime)).sum()
-}
 
 /// How much of an array lies in huge pages, in percent.
 pub fn share_of_huge_pages(len: usize) -> f64 {

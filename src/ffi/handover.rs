@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 use std::os::fd::IntoRawFd;
 use std::time::Duration;
 
-use super::array::{SHM_ARRAY_ADOPT, SHM_ARRAY_LAST_CLOSE, open_flags};
+use super::flags::{SHM_ARRAY_ADOPT, SHM_ARRAY_LAST_CLOSE, open_flags};
 use super::object::descriptor;
 use super::records::{self, shm_array_identity_t};
 use super::{bits, boxed, guard, handle, missing, numbers, put, text};

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_int};
 use std::time::Duration;
 
-use super::array::{SHM_ARRAY_ADOPT, SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE};
+use super::flags::{SHM_ARRAY_ADOPT, SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE};
 use super::memory::{SHM_ARRAY_PLACE_FILE, SHM_ARRAY_PLACE_SHM};
 use super::records::{self, shm_array_entry_t};
 use super::{bits, guard, missing, put};

@@ -5,6 +5,7 @@ pub mod atomic;
 pub mod barrier;
 pub mod condition;
 pub mod event;
+pub mod flags;
 pub mod frames;
 pub mod handover;
 pub mod list;

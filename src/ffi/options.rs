@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use super::array::{
+use super::flags::{
     SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE, SHM_ARRAY_LAZY, SHM_ARRAY_MLOCK, SHM_ARRAY_OR_OPEN, SHM_ARRAY_POPULATE,
     SHM_ARRAY_RESERVE, SHM_ARRAY_UNNAMED, SHM_ARRAY_UNTRACKED, SHM_ARRAY_WAKES_READERS, readiness,
 };

@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
-use super::array::open_flags;
+use super::flags::open_flags;
 use super::queue::handle;
 use super::records;
 use super::{bits, boxed, buffer, bytes, guard, missing, numbers, put};

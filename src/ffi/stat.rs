@@ -2,10 +2,8 @@
 
 use std::ffi::c_int;
 
-use super::array::{
-    SHM_ARRAY_ADOPT, SHM_ARRAY_EXCLUSIVE, SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE, SHM_ARRAY_SHARED,
-    SHM_ARRAY_WAKES_READERS,
-};
+use super::array::{SHM_ARRAY_EXCLUSIVE, SHM_ARRAY_SHARED};
+use super::flags::{SHM_ARRAY_ADOPT, SHM_ARRAY_FORTRAN, SHM_ARRAY_LAST_CLOSE, SHM_ARRAY_WAKES_READERS};
 use super::records::{self, shm_array_stat_t};
 use super::{bits, guard, handle, memory};
 use crate::array::Array;

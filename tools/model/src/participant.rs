@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::os::futex;
-
 shuttle::thread_local! {
     /// Steps until the participant of this thread vanishes; negative: it never does.
     static STEPS: Cell<i64> = Cell::new(-1);
@@ -33,14 +31,14 @@ pub fn step() {
     }
 }
 
-/// Play a part to its end, or to that step. `buried` is called when it has vanished: from then on it counts as dead.
+/// Play a part to its end, or to that step. `buried` is called when it has vanished: from then on it
+/// counts as dead, and time passes (`os::futex::let_time_pass`).
 pub fn play(steps: Option<u64>, part: impl FnOnce(), buried: impl FnOnce()) {
     STEPS.with(|left| left.set(steps.map_or(-1, |steps| steps as i64)));
     match catch_unwind(AssertUnwindSafe(part)) {
         Ok(()) => STEPS.with(|left| left.set(-1)),
         Err(cause) if cause.is::<Vanished>() => {
             buried();
-            futex::let_time_pass();
         }
         Err(cause) => resume_unwind(cause),
     }

@@ -169,6 +169,7 @@ impl Stage {
             }
         }
         self.control.bury(me);
+        futex::let_time_pass();
     }
 
     /// Everybody has ended, or vanished: one more participant finds all in order.

@@ -10,6 +10,7 @@
 //! The harness itself never calls the library under test: all of a scenario's code runs in processes of its own,
 //! freshly executed so that nothing inherited helps them, and under the eyes of a watchdog.
 
+pub mod call_name;
 pub mod chance;
 pub mod ground;
 pub mod marks;

@@ -13,13 +13,11 @@ use super::page::{post, wait_while};
 use super::process::{Birth, Cast, Process, in_words};
 use super::ptrace::{Go, Stop, Tracee, use_all_processors};
 use super::watchdog::{self, LIMIT, Patience};
-use super::world::{BEGUN, ENDED, KILLED, RUNNING};
+use super::world::{BEGUN, ENDED, KILLED, RUNNING, VICTIM};
 use super::{Fate, Operation, Survivor, Verdict, World};
 
 /// The survivor's slot on the side page.
 pub const SURVIVOR: usize = 1;
-/// The victim's slot.
-pub const VICTIM: usize = 2;
 
 /// What a survivor can be told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

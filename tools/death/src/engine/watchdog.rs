@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
-use super::ptrace::call_name;
+use super::call_name::call_name;
 
 /// From here on it is a hang.
 pub const LIMIT: Duration = Duration::from_millis(500);

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::chance::Chance;
 use super::marks::{self, Census, Hold};
 use super::page::{Page, UNMAPPED, now_ns};
-use super::trial::VICTIM;
 use super::{Fate, Tally};
 
 /// Handed to all code of a scenario, in whatever process it runs.
@@ -18,6 +17,9 @@ pub struct World {
     pub chance: Chance,
     prefix: String,
 }
+
+/// The victim's slot on the page.
+pub const VICTIM: usize = 2;
 
 /// `Slot::marker`: nothing passed, or the operation is running.
 pub const RUNNING: u32 = 0;

@@ -9,8 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::engine::call_name::call_name;
 use crate::engine::page::{INJECTED, UNMAPPED};
-use crate::engine::ptrace::{ERRORS, Go, Stop, Tracee, call_name};
+use crate::engine::ptrace::{ERRORS, Go, Stop, Tracee};
 use crate::engine::report::Report;
 use crate::engine::trial::{Order, Trials};
 use crate::engine::world::{ENDED, PAUSED};

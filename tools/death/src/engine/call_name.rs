@@ -1,0 +1,53 @@
+//! System calls, for people.
+
+/// The name of a system call, for the usual ones.
+pub fn call_name(number: i64) -> String {
+    const NAMES: [(libc::c_long, &str); 44] = [
+        (libc::SYS_brk, "brk"),
+        (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+        (libc::SYS_close, "close"),
+        (libc::SYS_dup, "dup"),
+        (libc::SYS_exit_group, "exit_group"),
+        (libc::SYS_faccessat, "faccessat"),
+        (libc::SYS_fallocate, "fallocate"),
+        (libc::SYS_fchmod, "fchmod"),
+        (libc::SYS_fcntl, "fcntl"),
+        (libc::SYS_fstat, "fstat"),
+        (libc::SYS_fstatfs, "fstatfs"),
+        (libc::SYS_ftruncate, "ftruncate"),
+        (libc::SYS_futex, "futex"),
+        (libc::SYS_getdents64, "getdents64"),
+        (libc::SYS_getpid, "getpid"),
+        (libc::SYS_getrandom, "getrandom"),
+        (libc::SYS_gettid, "gettid"),
+        (libc::SYS_kill, "kill"),
+        (libc::SYS_linkat, "linkat"),
+        (libc::SYS_lseek, "lseek"),
+        (libc::SYS_madvise, "madvise"),
+        (libc::SYS_memfd_create, "memfd_create"),
+        (libc::SYS_mmap, "mmap"),
+        (libc::SYS_mprotect, "mprotect"),
+        (libc::SYS_mremap, "mremap"),
+        (libc::SYS_msync, "msync"),
+        (libc::SYS_munmap, "munmap"),
+        (libc::SYS_newfstatat, "newfstatat"),
+        (libc::SYS_openat, "openat"),
+        (libc::SYS_openat2, "openat2"),
+        (libc::SYS_pread64, "pread64"),
+        (libc::SYS_prlimit64, "prlimit64"),
+        (libc::SYS_pwrite64, "pwrite64"),
+        (libc::SYS_read, "read"),
+        (libc::SYS_readlinkat, "readlinkat"),
+        (libc::SYS_renameat2, "renameat2"),
+        (libc::SYS_rt_sigprocmask, "rt_sigprocmask"),
+        (libc::SYS_sched_yield, "sched_yield"),
+        (libc::SYS_sigaltstack, "sigaltstack"),
+        (libc::SYS_statfs, "statfs"),
+        (libc::SYS_statx, "statx"),
+        (libc::SYS_sysinfo, "sysinfo"),
+        (libc::SYS_unlinkat, "unlinkat"),
+        (libc::SYS_write, "write"),
+    ];
+    let known = NAMES.iter().find(|(call, _)| *call == number);
+    known.map_or_else(|| format!("system call {number}"), |(_, name)| (*name).to_owned())
+}
