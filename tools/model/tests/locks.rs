@@ -168,6 +168,7 @@ impl Stage {
                 truth.dirty[row] = true;
             }
         }
+        drop(truth);
         self.control.bury(me);
         futex::let_time_pass();
     }

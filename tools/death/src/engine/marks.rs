@@ -43,6 +43,7 @@ pub struct Census {
 /// Set the mark of `slot` on `thing`, and look round.
 pub fn enter(page: &Page, slot: usize, thing: u64, hold: Hold) -> Census {
     let flag = if hold == Hold::Exclusive { EXCLUSIVE } else { SHARED };
+    page.slots[slot].entries.fetch_add(1, SeqCst);
     // fetch_or and fetch_and, never store: CONDEMNED may come at any moment and must stay.
     page.slots[slot].mark.fetch_or(thing & !FLAGS | flag, SeqCst);
     census(page, slot, thing)
@@ -64,6 +65,25 @@ pub fn census(page: &Page, slot: usize, thing: u64) -> Census {
         }
     }
     census
+}
+
+/// Living processes that share `thing` all at the same moment, `slot` itself left out.
+///
+/// One census does not tell that: while it goes from mark to mark one process may leave, and another, which is looked at
+/// later, come in its place. So it is taken twice, and who holds by the same entry both times held in between.
+pub fn sharing_at_once(page: &Page, slot: usize, thing: u64) -> Vec<usize> {
+    let sharing = |other: usize| {
+        let mark = page.slots[other].mark.load(SeqCst);
+        mark & FLAGS == SHARED && mark & !FLAGS == thing & !FLAGS
+    };
+    let entry = |other: usize| page.slots[other].entries.load(SeqCst);
+    // In this order, and the other way round below: the entry is the same before the first look and after the second.
+    let first: Vec<(usize, u64)> = (0..SLOTS)
+        .filter(|&other| other != slot)
+        .map(|other| (other, entry(other)))
+        .filter(|&(other, _)| sharing(other))
+        .collect();
+    first.into_iter().filter(|&(other, then)| sharing(other) && entry(other) == then).map(|(other, _)| other).collect()
 }
 
 /// Take the own mark away.

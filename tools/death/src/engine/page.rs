@@ -44,6 +44,8 @@ pub struct Slot {
     pub doing: AtomicU64,
     /// What it holds; see `marks`.
     pub mark: AtomicU64,
+    /// How often it has set its mark.
+    pub entries: AtomicU64,
     /// Order from the harness to a survivor (see `trial`), and the answer. Futex words.
     pub command: AtomicU32,
     /// The answer to `command`.

@@ -71,6 +71,11 @@ impl World {
         marks::census(self.page, self.slot, thing)
     }
 
+    /// Who else shares `thing`, all at the same moment.
+    pub fn sharing_at_once(&self, thing: u64) -> Vec<usize> {
+        marks::sharing_at_once(self.page, self.slot, thing)
+    }
+
     /// Take the own mark away, before giving the thing back.
     pub fn leave(&self) {
         marks::leave(self.page, self.slot);

@@ -58,7 +58,8 @@ impl Crowd for Permits {
                 code => return expect("wait", code, &[0], Library::detail),
             }
             world.at("hold");
-            let others = world.enter(THING, Hold::Shared).shared;
+            world.enter(THING, Hold::Shared);
+            let others = world.sharing_at_once(THING);
             if others.len() >= LIMIT as usize {
                 return Err(format!("holds one of {LIMIT} permits, and so do {others:?}, all alive"));
             }
