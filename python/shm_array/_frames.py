@@ -251,17 +251,20 @@ class Writing:
 
     def __init__(self, frames):
         self._frames = frames
-        self._buffer = None
+        self._buffer = self._array = None
         self.number = None
 
     def __enter__(self):
         frame = _frame()
         self._frames._check(library.shm_frames_begin_write(self._frames._handle, ctypes.byref(frame)))
         self._buffer = _Buffer(self._frames, frame, library.shm_frames_cancel, True)
-        return self._buffer.array(self._frames)
+        self._array = self._buffer.array(self._frames)
+        return self._array
 
     def __exit__(self, kind, *exception):
         buffer, self._buffer = self._buffer, None
+        array, self._array = self._array, None
+        array.flags.writeable = False  # it is the readers' now; views of it should not be kept
         if kind is not None:
             check(buffer.end(), self._frames.name)
             return

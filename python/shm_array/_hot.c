@@ -356,9 +356,11 @@ static bool is_not_yet(int code)
 static bool takes(Handle handle, uint32_t mode, bool patient)
 {
     int code;
+    Py_XINCREF(handle.object);
     ATTEMPT(code, handle.object, patient, library.shm_array_lock(handle.address, mode, nanoseconds));
     if (code == EOWNERDEAD) /* the Python method takes it once more, and is told again */
         library.shm_array_unlock(handle.address);
+    Py_XDECREF(handle.object);
     return code == 0;
 }
 
@@ -830,7 +832,8 @@ static bool held_given_back(PyObject *object)
     enum { ROOM = sizeof opened->spare / sizeof *opened->spare };
     if (self->handle.object == NULL)
         return true;
-    if (opened == NULL || opened->spares == ROOM || (self->range != NULL && self->range != Py_None))
+    if (opened == NULL || !PyType_IsSubtype(Py_TYPE(opened), opened_type) || opened->spares == ROOM ||
+        (self->range != NULL && self->range != Py_None))
         return false;
     library.shm_array_unlock(self->handle.address); /* EPERM, where close() or a fork left nothing, is as good */
     opened->spare[opened->spares++] = self->handle;
@@ -913,12 +916,13 @@ static PyObject *put_in_front(PyObject *module, PyObject *args)
     int i;
     if (!PyArg_ParseTuple(args, "iO!Os", &i, &PyType_Type, &cls, &function, &documentation))
         return NULL;
-    if (i < 0 || i >= METHODS || slow[i] != NULL)
-        return PyErr_Format(PyExc_ValueError, "there is no method %d of METHODS, or it is in front already", i);
+    if (i < 0 || i >= METHODS)
+        return PyErr_Format(PyExc_ValueError, "there is no method %d of METHODS", i);
     char *words = strdup(documentation);
     if (words == NULL)
         return PyErr_NoMemory();
     Py_INCREF(function);
+    Py_XDECREF(slow[i]); /* of a package that was imported before, and has been removed from sys.modules */
     slow[i] = function;
     if (strcmp(methods[i].class_name, "Held") == 0) {
         Py_INCREF(cls);

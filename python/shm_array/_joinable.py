@@ -81,6 +81,10 @@ class JoinableQueue(Queue):
         """Receive an item, waiting at most `timeout` seconds for one; task_done() says when the work on it is done."""
         return self._get(block, timeout, None)
 
+    def take(self, block=True, timeout=None):
+        """Not here: get() takes an item, and task_done() acknowledges it."""
+        raise TypeError("items of a JoinableQueue are acknowledged by task_done(): receive them by get()")
+
     def recv_bytes(self, block=True, timeout=None):
         """Receive the bytes that send_bytes() sent; task_done() says when the work on them is done."""
         return self._get(block, timeout, bytes)

@@ -37,6 +37,9 @@ class Held(QuickHeld):
         self._range = None if rows is None else _range(opened, rows)  # first row, and how many
         self._handle = opened.lock_handle(self._range)
 
+    def __reduce_ex__(self, protocol):
+        raise TypeError("a lock that is held is this object's alone: it can neither be copied nor pickled")
+
     def resize(self, length):
         """Change the length of the growing axis, within the capacity, and return the array in its new shape.
 

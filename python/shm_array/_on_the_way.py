@@ -75,17 +75,19 @@ def begin(end):
 def sent(end):
     """The token to send along with an end."""
     token = Token()
-    _still(end._journeys)
-    end._journeys.append(token)
+    with _lock:  # a fork in between would note a journey that is then forgotten
+        _still(end._journeys)
+        end._journeys.append(token)
     return token.for_receiver()
 
 
 def close(end):
     """Close an end, at once or as soon as it has arrived wherever it was sent."""
     global _thread
-    _open_here.discard(end)
-    handle, end._handle = end._handle, None
-    journeys, end._journeys = end._journeys, []
+    with _lock:
+        _open_here.discard(end)
+        handle, end._handle = end._handle, None
+        journeys, end._journeys = end._journeys, []
     patience = time.monotonic() + _PATIENCE
     while _still(journeys) and time.monotonic() < patience:
         time.sleep(0.001)
@@ -114,6 +116,11 @@ def _close_what_has_arrived():
                 return
 
 
+def _ends_here():
+    """Those of _open_here, though other threads add to it meanwhile."""
+    return [end for end in (reference() for reference in list(_open_here.data)) if end is not None]
+
+
 def _before_fork():
     global _forking
     _lock.acquire()
@@ -123,26 +130,30 @@ def _before_fork():
 def _after_fork_in_parent():
     global _forking
     token, _forking = _forking, None
-    if token is not None:
-        token.given()
-        for end in _open_here:
-            _still(end._journeys)
-            end._journeys.append(token)
-    _lock.release()
+    try:
+        if token is not None:
+            token.given()
+            for end in _ends_here():
+                _still(end._journeys)
+                end._journeys.append(token)
+    finally:
+        _lock.release()
 
 
 def _after_fork_in_child():
     global _forking, _thread
     token, _forking, _thread = _forking, None, None
-    _noted.clear()  # the parent's, who waits for them
-    for end in _open_here:
-        end._journeys = []
-    if token is not None:
-        for end in _ends_among(_arguments_of_child(sys._getframe())):
-            if end in _open_here:
-                end._take_part()
-    del token  # arrived
-    _lock.release()
+    try:
+        _noted.clear()  # the parent's, who waits for them
+        for end in _ends_here():
+            end._journeys = []
+        if token is not None:
+            for end in _ends_among(_arguments_of_child(sys._getframe())):
+                if end in _open_here:
+                    end._take_part()
+        del token  # arrived
+    finally:
+        _lock.release()
 
 
 def _arguments_of_child(frame):

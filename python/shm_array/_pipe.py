@@ -209,8 +209,29 @@ class Connection(QuickConnection):
         self._need(self._writer, "sending").write(_LENGTH.pack(len(view)) + bytes(view))
 
     def recv_bytes(self, maxlength=None):
-        """Receive one message as bytes. Raises EOFError as recv() does; OSError if it is longer than `maxlength`."""
+        """Receive one message as bytes. Raises EOFError as recv() does.
+
+        One that is longer than `maxlength` is lost as a whole, and OSError raised.
+        """
+        if maxlength is not None and maxlength < 0:
+            raise ValueError(f"maxlength is {maxlength}, expected 0 or more")
         return bytes(self._message(maxlength))
+
+    def recv_bytes_into(self, buf, offset=0):
+        """Receive one message into a buffer, from `offset` on, and return its length.
+
+        Raises multiprocessing.BufferTooShort, with the message as its argument, where that does not fit.
+        """
+        with memoryview(buf) as view, view.cast("B") as room:
+            if not 0 <= offset <= len(room):
+                raise ValueError(f"offset {offset} is not within the {len(room)} bytes of the buffer")
+            message = self.recv_bytes()
+            if len(message) > len(room) - offset:
+                from multiprocessing import BufferTooShort
+
+                raise BufferTooShort(message)
+            room[offset : offset + len(message)] = message
+            return len(message)
 
     def _message(self, most=None):
         reader = self._need(self._reader, "receiving")
@@ -220,6 +241,9 @@ class Connection(QuickConnection):
                 raise EOFError
             length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else None
             if most is not None and length is not None and length > most:
+                left = length
+                while left > 0 and (piece := reader.read(min(left, 1 << 16))):
+                    left -= len(piece)
                 raise OSError(errno.EMSGSIZE, f"a message of {length} bytes is longer than maxlength, {most}")
             body = reader.read(length) if length is not None else b""
             if length is None or len(body) < length:

@@ -13,6 +13,7 @@ import errno
 import threading
 
 from . import _asyncio, _library
+from ._arguments import whole
 from ._library import library
 from ._object import Object
 from ._quick import quicken
@@ -56,7 +57,7 @@ class Semaphore(Object):
 
     def release(self, n=1):
         """Give `n`. Raises ValueError where that is more than there may be, or of a BoundedSemaphore than one has."""
-        code = library.shm_semaphore_post(self._handle, n)
+        code = library.shm_semaphore_post(self._handle, whole("n", n, 32))
         if code in (errno.EPERM, errno.EOVERFLOW):
             raise ValueError(RELEASED_TOO_OFTEN)
         self._check(code)

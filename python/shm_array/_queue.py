@@ -245,7 +245,7 @@ class Queue(Object):
             room = self._rooms.pop()
         except IndexError:
             room = _Room(self.item_bytes)
-        code = library.shm_queue_receive(self._handle, room.place, self.item_bytes, nanoseconds, room.length_place)
+        code = library.shm_queue_receive(self._handle, room.place, len(room.bytes), nanoseconds, room.length_place)
         if code == 0:
             data = room.bytes[: room.length.value]
             item = self._item(data) if make is None else make(data)
@@ -412,6 +412,7 @@ class Reserved:
         self._message.len, self._message.priority = self._bytes, self._priority
         code = library.shm_queue_commit(self._handle, ctypes.byref(self._message))
         if code != 0:
+            library.shm_queue_cancel(self._handle, ctypes.byref(self._message))  # the room is others' again
             self._queue._refuse(code, Full)
 
 

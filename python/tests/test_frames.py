@@ -219,3 +219,13 @@ def test_what_cannot_be_made():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     with pytest.raises(shm_array.DtypeError, match="bfloat16"):
         shm_array.Frames(3, ml_dtypes.bfloat16)
+
+
+def test_who_has_published_a_frame_cannot_go_on_writing_it():
+    frames = shm_array.Frames(4, "f8", 3)
+    with frames.write() as values:
+        values[:] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        values[:] = 2
+    with frames.latest() as frame:
+        assert frame.array.tolist() == [1, 1, 1, 1]

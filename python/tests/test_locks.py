@@ -1,7 +1,9 @@
 """The lock: who waits for whom, whose death is told, and that no exception ever keeps it."""
 
+import copy
 import gc
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -413,3 +415,11 @@ for _ in range(500):
     for writer in writers:
         assert (writer.communicate()[1], writer.returncode) == ("", 0)
     assert np.array_equal(a, np.full(10_000, 1500))
+
+
+def test_a_lock_that_is_held_is_nobody_elses(name):
+    held = shm_array.create(name, 4, "f8").lock()
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="neither be copied nor pickled"):
+            attempt(held)
+    held.release()

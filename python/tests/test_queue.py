@@ -346,3 +346,12 @@ def test_parallel_for_raises_what_a_call_raises(name):
     with pytest.raises(ArithmeticError):
         shm_array.parallel_for(array, fail, workers=1)
     assert shm_array.parallel_for(array[:0], fail, workers=1) == []
+
+
+def test_room_whose_commit_is_refused_is_others_again():
+    queue = shm_array.Queue(1)
+    with pytest.raises(ValueError):
+        with queue.reserve(4, priority=5) as room:
+            room[:] = 1
+    queue.put("there is room", block=False)
+    assert queue.get() == "there is room"

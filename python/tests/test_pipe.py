@@ -1,0 +1,70 @@
+"""Connections beyond what test_queue.py and test_handover.py say of them."""
+
+import multiprocessing
+import os
+import threading
+
+import pytest
+
+import shm_array
+
+
+def test_a_message_that_is_too_long_is_lost_as_a_whole():
+    receiver, sender = shm_array.Pipe(duplex=False)
+    forged = (6).to_bytes(8, "big") + b"forged"
+    sender.send_bytes(forged)
+    sender.send_bytes(b"next")
+    with pytest.raises(OSError, match="maxlength"):
+        receiver.recv_bytes(4)
+    assert receiver.recv_bytes(4) == b"next"
+    with pytest.raises(ValueError, match="maxlength is -1"):
+        receiver.recv_bytes(-1)
+
+
+def test_a_message_can_be_received_into_a_buffer():
+    receiver, sender = shm_array.Pipe(duplex=False)
+    sender.send_bytes(b"hello")
+    room = bytearray(10)
+    assert receiver.recv_bytes_into(room, 3) == 5
+    assert bytes(room) == b"\0\0\0hello\0\0"
+    sender.send_bytes(b"hello")
+    with pytest.raises(multiprocessing.BufferTooShort) as told:
+        receiver.recv_bytes_into(room, 8)
+    assert told.value.args == (b"hello",)
+    with pytest.raises(ValueError, match="offset 11"):
+        receiver.recv_bytes_into(room, 11)
+
+
+def test_forks_go_on_while_threads_make_pipes():
+    ended = threading.Event()
+    failures = []
+
+    def make():
+        try:
+            while not ended.is_set():
+                shm_array.Pipe()
+        except BaseException as failure:  # a thread's exception fails no test by itself
+            failures.append(failure)
+
+    makers = [threading.Thread(target=make) for _ in range(2)]
+    for maker in makers:
+        maker.start()
+    try:
+        for _ in range(100):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        ended.set()
+        for maker in makers:
+            maker.join(60)
+    assert not failures
+    assert not any(maker.is_alive() for maker in makers), "a thread hangs at a lock that a fork left taken"
+    receiver, sender = shm_array.Pipe(duplex=False)
+    closing = threading.Thread(target=sender.close)
+    closing.start()
+    closing.join(60)
+    assert not closing.is_alive()
+    with pytest.raises(EOFError):
+        receiver.recv()
