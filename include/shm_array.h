@@ -1068,6 +1068,7 @@ int shm_barrier_fd(const shm_barrier_t *barrier,
 //
 // Returns:
 //   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+//   ETIMEDOUT  a process that was stopped while it came or went has been in the way for a second.
 //
 // Fork: a child does not take part through its parent; it joins, or waits, itself.
 // Since 0.1.
@@ -1081,7 +1082,9 @@ int shm_barrier_join(const shm_barrier_t *barrier);
 //   0           all have come. `*out_index`, unless that is NULL, is how many came before this one: 0 for the first,
 //               the number of participants minus 1 for the last.
 //   EOWNERDEAD  a participant died. All who wait are told, and all who come, until shm_barrier_reset().
-//   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0); this one counts as not come.
+//   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0), or a process that was stopped while it came or
+//               went (SIGSTOP, a debugger) has been in the way all the time, with a timeout of 0 for some
+//               milliseconds; this one counts as not come.
 //   ECANCELED   somebody called shm_barrier_reset().
 //   EACCES      opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
 //
@@ -1095,6 +1098,7 @@ int shm_barrier_wait(const shm_barrier_t *barrier,
 //
 // Returns:
 //   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+//   ETIMEDOUT  a process that was stopped while it came or went has been in the way for a second.
 //
 // Since 0.1.
 int shm_barrier_reset(const shm_barrier_t *barrier);
@@ -2410,7 +2414,9 @@ int shm_semaphore_fd(const shm_semaphore_t *semaphore,
 //
 // Returns:
 //   0          the caller has it; of an owned one it holds a permit now.
-//   ETIMEDOUT  none came in time (EBUSY where the timeout was 0).
+//   ETIMEDOUT  none came in time (EBUSY where the timeout was 0), or, of an owned one, a process that was stopped
+//              while it took or gave (SIGSTOP, a debugger) has been in the way all the time: with a timeout of 0 for
+//              some milliseconds.
 //   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL.
 //   EUSERS     more processes hold permits than there are slots.
 //
@@ -2428,6 +2434,8 @@ int shm_semaphore_wait(const shm_semaphore_t *semaphore,
 //   EOVERFLOW  signalling: the count would exceed SHM_SEMAPHORE_MAX_VALUE; nothing was posted.
 //   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL, or `n` is 0.
 //
+// It waits for nobody: where a process was stopped while it took or gave, owned permits are counted when that goes on, or
+// dies.
 // Since 0.1.
 int shm_semaphore_post(const shm_semaphore_t *semaphore,
                        uint32_t n);

@@ -135,6 +135,7 @@ pub unsafe extern "C" fn shm_barrier_fd(barrier: Option<&Barrier>, out_fd: *mut 
 ///
 /// Returns:
 ///   EACCES  opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
+///   ETIMEDOUT  a process that was stopped while it came or went has been in the way for a second.
 ///
 /// Fork: a child does not take part through its parent; it joins, or waits, itself.
 /// Since 0.1.
@@ -151,7 +152,9 @@ pub extern "C" fn shm_barrier_join(barrier: Option<&Barrier>) -> c_int {
 ///   0           all have come. `*out_index`, unless that is NULL, is how many came before this one: 0 for the first,
 ///               the number of participants minus 1 for the last.
 ///   EOWNERDEAD  a participant died. All who wait are told, and all who come, until shm_barrier_reset().
-///   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0); this one counts as not come.
+///   ETIMEDOUT   not all came in time (EBUSY where the timeout was 0), or a process that was stopped while it came or
+///               went (SIGSTOP, a debugger) has been in the way all the time, with a timeout of 0 for some
+///               milliseconds; this one counts as not come.
 ///   ECANCELED   somebody called shm_barrier_reset().
 ///   EACCES      opened with SHM_OBJECT_READ. EUSERS: more processes take part than there are slots. EINVAL: NULL.
 ///
@@ -177,6 +180,7 @@ pub unsafe extern "C" fn shm_barrier_wait(barrier: Option<&Barrier>, timeout_ns:
 ///
 /// Returns:
 ///   EACCES  opened with SHM_OBJECT_READ. EINVAL: NULL.
+///   ETIMEDOUT  a process that was stopped while it came or went has been in the way for a second.
 ///
 /// Since 0.1.
 #[unsafe(no_mangle)]

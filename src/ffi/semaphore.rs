@@ -155,7 +155,9 @@ pub unsafe extern "C" fn shm_semaphore_fd(semaphore: Option<&Semaphore>, out_fd:
 ///
 /// Returns:
 ///   0          the caller has it; of an owned one it holds a permit now.
-///   ETIMEDOUT  none came in time (EBUSY where the timeout was 0).
+///   ETIMEDOUT  none came in time (EBUSY where the timeout was 0), or, of an owned one, a process that was stopped
+///              while it took or gave (SIGSTOP, a debugger) has been in the way all the time: with a timeout of 0 for
+///              some milliseconds.
 ///   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL.
 ///   EUSERS     more processes hold permits than there are slots.
 ///
@@ -175,6 +177,8 @@ pub extern "C" fn shm_semaphore_wait(semaphore: Option<&Semaphore>, timeout_ns: 
 ///   EOVERFLOW  signalling: the count would exceed SHM_SEMAPHORE_MAX_VALUE; nothing was posted.
 ///   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL, or `n` is 0.
 ///
+/// It waits for nobody: where a process was stopped while it took or gave, owned permits are counted when that goes on, or
+/// dies.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_semaphore_post(semaphore: Option<&Semaphore>, n: u32) -> c_int {

@@ -6,11 +6,11 @@
 //!
 //! # State
 //!
-//! All of it changes under a small robust mutex.
+//! All of it changes under a small robust mutex, but for those who leave where its owner has been stopped (below).
 //!
 //! | where | what |
 //! |---|---|
-//! | `phase` | number of the meeting that is being waited for; one store ends it for all |
+//! | `phase` | number of the meeting that is being waited for; one exchange ends it for all. Bit 63: SEALED (below) |
 //! | `died`, `cancelled` | one bit for each of the last 64 meetings: how it ended, if not well |
 //! | `arrived` | how many have come to this one; the sum over the table |
 //! | `broken` | a participant died, and nobody has reset the barrier |
@@ -19,6 +19,13 @@
 //!
 //! Entries for an earlier phase count for nothing, so that there is nothing to tidy up when a phase ends. Who finds that
 //! the mutex's last owner died inside adds up the table anew, and calls the meeting off if a participant is dead.
+//!
+//! # Leaving
+//!
+//! Whose time is up leaves at once, though somebody may have been stopped with the mutex: it lowers its own entry, and then
+//! looks at the phase. Who comes last must not take it for one who goes on. So the last one *seals* the phase, adds up the
+//! table, and ends the meeting by exchanging exactly the sealed phase; who leaves breaks the seal. Either the exchange
+//! comes first, and the one who wanted to leave has met the others; or the seal is broken, and the last one adds up again.
 
 use std::mem::size_of;
 use std::os::fd::BorrowedFd;
@@ -26,7 +33,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::error::{Code, Errno, Error, Result};
-use crate::os::time::Timeout;
+use crate::os::time::{Duration, Timeout};
 use crate::segment::Access;
 use crate::segment::attachment::Identity;
 use crate::segment::directory::Watch;
@@ -37,6 +44,12 @@ use super::bell::Bell;
 use super::holds::Holds;
 use super::mutex::{self, Guard};
 use super::patience::Patience;
+
+/// How long those wait for the mutex who were given no time: only one that was stopped with it keeps it so long.
+const RECOVERING: Timeout = Timeout::For(Duration::from_secs(1));
+
+/// In `phase`: its meeting is about to end well.
+const SEALED: u64 = 1 << 63;
 
 /// The most participants of one barrier.
 pub const MAX_PARTICIPANTS: u32 = 65535;
@@ -152,7 +165,7 @@ impl Barrier {
     /// Be known as a participant from now on, and not only from the first wait.
     pub fn join(&self) -> Result<()> {
         self.object.require_writable()?;
-        let _guard = self.table(&mut Patience::new(Timeout::Forever))?;
+        let _guard = self.table(&mut Patience::new(RECOVERING))?;
         self.enter(self.own_entry()?)
     }
 
@@ -168,16 +181,17 @@ impl Barrier {
             if words.broken.load(Relaxed) != 0 {
                 return Err(self.called_off());
             }
-            let (phase, before) = (words.phase.load(Relaxed), words.arrived.load(Relaxed));
-            self.count_in(entry, phase, 1);
+            let (phase, before) = (self.phase(), words.arrived.load(Relaxed));
+            self.count_in(entry, phase);
             if before.saturating_add(1) >= self.participants {
                 // Who came and died since is reported, not taken for one who goes on.
-                if self.has_dead_members().inspect_err(|_| self.count_in(entry, phase, -1))? {
+                if self.has_dead_members().inspect_err(|_| self.count_out(entry, phase))? {
                     self.call_off();
                     return Err(self.called_off());
                 }
-                self.end(End::Met);
-                return Ok(before);
+                if self.meet(phase) {
+                    return Ok(self.participants - 1);
+                }
             }
             (phase, before)
         };
@@ -186,7 +200,7 @@ impl Barrier {
 
     fn await_end(&self, phase: u64, entry: &Entry, patience: &mut Patience) -> Result<()> {
         let words = self.object.state();
-        let has_ended = || words.phase.load(SeqCst) != phase;
+        let has_ended = || self.phase() != phase;
         loop {
             if has_ended() {
                 return self.how_it_ended(phase);
@@ -203,16 +217,22 @@ impl Barrier {
                 continue;
             }
             // Not with our own patience, which may be at its end: what we counted in must be counted out.
-            let _guard = self.table(&mut Patience::new(Timeout::Forever))?;
+            let guard = self.table(&mut Patience::new(Timeout::For(mutex::MOMENT)));
             if has_ended() {
                 continue;
             }
-            if matches!(somebody_died, Ok(true)) {
-                self.call_off();
-                continue;
-            }
             let arrived = words.arrived.load(Relaxed);
-            self.count_in(entry, phase, -1);
+            match (&guard, &somebody_died) {
+                (Ok(_), Ok(true)) => {
+                    self.call_off();
+                    continue;
+                }
+                (Ok(_), _) => self.count_out(entry, phase),
+                // The one that was stopped with it goes on, or dies, before our time is up; or else we leave.
+                (Err(_), Ok(true)) if patience.check() == Ok(()) => continue,
+                (Err(_), _) if self.leave(entry, phase) => {}
+                (Err(_), _) => continue,
+            }
             somebody_died?;
             let errno = if patience.only_tries() { Errno::EBUSY } else { Errno::ETIMEDOUT };
             let (place, needed) = (self.object.segment().place(), self.participants);
@@ -246,7 +266,7 @@ impl Barrier {
     pub fn reset(&self) -> Result<()> {
         self.object.require_writable()?;
         let words = self.object.state();
-        let mut guard = mutex::lock(&words.mutex, self.object.attachment()?, &mut Patience::new(Timeout::Forever))?;
+        let mut guard = mutex::lock(&words.mutex, self.object.attachment()?, &mut Patience::new(RECOVERING))?;
         self.forget_the_dead()?;
         self.add_up();
         guard.repaired();
@@ -271,7 +291,7 @@ impl Barrier {
         Stat {
             participants: self.participants,
             arrived: words.arrived.load(Relaxed),
-            phase: words.phase.load(Relaxed),
+            phase: self.phase(),
             is_broken: words.broken.load(Relaxed) != 0,
             pids: self.members().filter_map(|(who, _)| pid_of(who)).collect(),
         }
@@ -279,12 +299,7 @@ impl Barrier {
 
     /// The mutex; what a dead owner left in disorder is put in order first.
     fn table<'a>(&'a self, patience: &mut Patience) -> Result<Guard<'a>> {
-        let words = self.object.state();
-        let attachment = self.object.attachment()?;
-        let mut guard = match patience.only_tries() {
-            true => mutex::lock(&words.mutex, attachment, &mut Patience::new(mutex::BRIEFLY))?,
-            false => mutex::lock(&words.mutex, attachment, patience)?,
-        };
+        let mut guard = mutex::lock(&self.object.state().mutex, self.object.attachment()?, patience)?;
         if guard.is_inconsistent() {
             self.add_up();
             if self.has_dead_members()? {
@@ -340,31 +355,86 @@ impl Barrier {
             }
             entry.waiting.store(0, Relaxed);
         }
-        entry.member.store(mine | u64::from(handles.saturating_add(1)), Relaxed);
+        if handles == 0 {
+            entry.member.store(mine | 1, Relaxed);
+        } else {
+            // Other handles of this process may leave at the same time.
+            entry.member.fetch_add(1, Relaxed);
+        }
         self.joined.add();
         Ok(())
     }
 
-    /// Under the mutex: so many more of this process wait for this meeting.
-    fn count_in(&self, entry: &Entry, phase: u64, change: i32) {
-        let waiting = waiting_for(entry, phase).saturating_add_signed(change);
-        entry.waiting.store(phase << 32 | u64::from(waiting), Relaxed);
+    /// Under the mutex: one more of this process waits for this meeting.
+    fn count_in(&self, entry: &Entry, phase: u64) {
+        change_waiting(entry, |waiting| Some(phase << 32 | u64::from(count_for(waiting, phase).saturating_add(1))));
         let arrived = &self.object.state().arrived;
-        arrived.store(arrived.load(Relaxed).saturating_add_signed(change), Relaxed);
+        arrived.store(arrived.load(Relaxed).saturating_add(1), Relaxed);
     }
 
-    /// Under the mutex: the meeting is over, for all.
-    fn end(&self, how: End) {
+    /// Under the mutex, before the meeting has ended: one of this process does not wait for it any more.
+    fn count_out(&self, entry: &Entry, phase: u64) {
+        change_waiting(entry, |waiting| (count_for(waiting, phase) != 0).then(|| waiting - 1));
+        self.add_up();
+    }
+
+    /// As `count_out`, without the mutex, which one that was stopped has; false where the meeting has ended.
+    fn leave(&self, entry: &Entry, phase: u64) -> bool {
         let words = self.object.state();
-        let phase = words.phase.load(Relaxed);
-        let (bit, next) = (1u64 << (phase % 64), 1u64 << ((phase + 1) % 64));
+        change_waiting(entry, |waiting| (count_for(waiting, phase) != 0).then(|| waiting - 1));
+        // SYNC: SeqCst against `meet`: either the last one to come sees our entry, or we see its seal.
+        let seal = words.phase.compare_exchange(phase | SEALED, phase, SeqCst, SeqCst);
+        // `arrived` is too high until somebody adds up. Who believes it does so before it ends the meeting.
+        mutex::doubt(&words.mutex);
+        seal.is_ok() || seal == Err(phase)
+    }
+
+    /// The number of the meeting.
+    fn phase(&self) -> u64 {
+        self.object.state().phase.load(SeqCst) & !SEALED
+    }
+
+    /// Under the mutex: end the meeting, for all, if as many have come as are needed.
+    fn meet(&self, phase: u64) -> bool {
+        let words = self.object.state();
+        self.note(phase, End::Met);
+        loop {
+            // SYNC: SeqCst against `leave`, here and in the exchange.
+            words.phase.store(phase | SEALED, SeqCst);
+            if self.add_up() < self.participants {
+                words.phase.store(phase, SeqCst);
+                return false;
+            }
+            if words.phase.compare_exchange(phase | SEALED, next(phase), SeqCst, SeqCst).is_ok() {
+                self.begin_next();
+                return true;
+            }
+        }
+    }
+
+    /// Under the mutex: the meeting is over, for all, before it came to be.
+    fn end(&self, how: End) {
+        let (words, phase) = (self.object.state(), self.phase());
+        self.note(phase, how);
+        // SYNC: pairs with the loads of `await_end`: who sees the phase sees how the last one ended.
+        words.phase.swap(next(phase), SeqCst);
+        self.begin_next();
+    }
+
+    /// Under the mutex: how the meeting ends, which it does not yet.
+    fn note(&self, phase: u64, how: End) {
+        let words = self.object.state();
+        let (bit, next) = (1u64 << (phase % 64), 1u64 << (next(phase) % 64));
         for (mask, end) in [(&words.died, End::Died), (&words.cancelled, End::Cancelled)] {
             let marked = mask.load(Relaxed) & !next;
             mask.store(if how == end { marked | bit } else { marked & !bit }, SeqCst);
         }
+    }
+
+    /// Under the mutex: nobody has come to the next meeting.
+    fn begin_next(&self) {
+        let words = self.object.state();
         words.arrived.store(0, Relaxed);
-        // SYNC: pairs with the loads of `await_end`: who sees the phase sees how the last one ended.
-        words.phase.swap(phase.wrapping_add(1), SeqCst);
         words.bell.ring(self.object.wakes_readers());
     }
 
@@ -388,17 +458,36 @@ impl Barrier {
     }
 
     /// Under the mutex: as many have arrived as the table says.
-    fn add_up(&self) {
-        let words = self.object.state();
-        let phase = words.phase.load(Relaxed);
+    fn add_up(&self) -> u32 {
+        let phase = self.phase();
         let arrived = self.entries().iter().fold(0u32, |sum, entry| sum.saturating_add(waiting_for(entry, phase)));
-        words.arrived.store(arrived, Relaxed);
+        self.object.state().arrived.store(arrived, Relaxed);
+        arrived
+    }
+}
+
+/// The number of the meeting after this one.
+fn next(phase: u64) -> u64 {
+    phase.wrapping_add(1) & !SEALED
+}
+
+/// Change an own entry, which this process's threads alone do, with the mutex or without.
+fn change_waiting(entry: &Entry, change: impl Fn(u64) -> Option<u64>) {
+    let mut waiting = entry.waiting.load(Relaxed);
+    while let Some(changed) = change(waiting) {
+        match entry.waiting.compare_exchange_weak(waiting, changed, SeqCst, Relaxed) {
+            Ok(_) => return,
+            Err(now) => waiting = now,
+        }
     }
 }
 
 /// How many of a process wait for this meeting.
 fn waiting_for(entry: &Entry, phase: u64) -> u32 {
-    let waiting = entry.waiting.load(Relaxed);
+    count_for(entry.waiting.load(SeqCst), phase)
+}
+
+fn count_for(waiting: u64, phase: u64) -> u32 {
     if waiting >> 32 == phase & u64::from(u32::MAX) { waiting as u32 } else { 0 }
 }
 
@@ -408,13 +497,9 @@ impl Drop for Barrier {
         if self.joined.count() == 0 {
             return;
         }
-        let leave = || -> Result<()> {
-            let entry = self.own_entry()?;
-            let _guard = self.table(&mut Patience::new(Timeout::Forever))?;
-            let member = entry.member.load(Relaxed);
-            entry.member.store(member - u64::from(member as u32 != 0), Relaxed);
-            Ok(())
-        };
-        let _ = leave();
+        if let Ok(entry) = self.own_entry() {
+            // Without the mutex: only this process changes the entry while it lives, each of its handles once.
+            entry.member.fetch_sub(1, SeqCst);
+        }
     }
 }

@@ -17,8 +17,9 @@ use crate::segment::format::lock_bit::WAITERS;
 
 use super::patience::{Expired, Patience};
 
-/// Who only tries does not fail because another process is at work on the table right now.
-pub const BRIEFLY: Timeout = Timeout::For(Duration::from_millis(50));
+/// How long those wait who do not want to wait, for one that is at work on the table right now. Longer than that it takes
+/// only who was stopped there, or has to wait for its processor.
+pub const MOMENT: Duration = Duration::from_millis(5);
 
 /// The mutex, held until dropped.
 #[derive(Debug)]
@@ -28,7 +29,8 @@ pub struct Guard<'a> {
     inconsistent: bool,
 }
 
-/// Take the mutex on this word of the segment that `attachment` is to.
+/// Take the mutex on this word of the segment that `attachment` is to. ETIMEDOUT at the end of patience; who only tries
+/// waits for [`MOMENT`], and is told EBUSY.
 #[inline]
 pub fn lock<'a>(word: &'a AtomicU32, attachment: &Attachment, patience: &mut Patience) -> Result<Guard<'a>> {
     let me = attachment.identity()?;
@@ -46,8 +48,14 @@ fn lock_slowly<'a>(
     me: Identity,
     patience: &mut Patience,
 ) -> Result<Guard<'a>> {
+    let mut moment = Patience::new(Timeout::For(MOMENT));
+    let (patience, errno) = match patience.only_tries() {
+        true => (&mut moment, Errno::EBUSY),
+        false => (patience, Errno::ETIMEDOUT),
+    };
     let mut has_slept = false;
-    let expired = |Expired| Error::os(Errno::ETIMEDOUT, "another process has been at work on it all the time");
+    let expired =
+        |Expired| Error::os(errno, "another process has been at work on it all the time, or was stopped there");
     loop {
         let seen = word.load(Relaxed);
         let flags = seen & (INCONSISTENT | WAITERS) | if has_slept { WAITERS } else { 0 };
@@ -96,6 +104,11 @@ impl Drop for Guard<'_> {
         }
         unlock(self.word);
     }
+}
+
+/// The table must be looked through by who has it next: somebody has changed it without the mutex.
+pub fn doubt(word: &AtomicU32) {
+    word.fetch_or(INCONSISTENT, SeqCst);
 }
 
 /// Give back what [`Guard::keep`] kept.

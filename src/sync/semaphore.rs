@@ -7,6 +7,10 @@
 //! finds that its last owner died inside counts anew: available is the limit minus what the living hold. Who finds no
 //! permit looks for the dead before each of its sleeps, and that is how their permits come back.
 //!
+//! Giving back waits for nobody: where the mutex's owner has been stopped inside, the giver lowers its own entry, in one
+//! exchange that leaves the mark UNCOUNTED there, and whoever has the mutex next counts anew. Before it looks at an entry it
+//! takes the mark away, so that what is lowered after the look is marked again.
+//!
 //! # The count
 //!
 //! | bits | what |
@@ -50,6 +54,8 @@ const SLEEPERS: u64 = 1 << 31;
 const COUNT: u64 = MAX_VALUE as u64;
 const HUNGRY: u64 = 1 << 32;
 const GIVEN: u64 = 1 << 33;
+/// In an entry of the table: permits were given back from it that are not in the count yet.
+const UNCOUNTED: u64 = 1 << 31;
 
 /// Whose the permits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,11 +295,11 @@ impl Core {
             guard.repaired();
         }
         let entry = self.own_entry()?;
-        let (incarnation, held) = self.own_share(entry)?;
+        self.make_own(entry)?;
         if !self.count_down(patience.has_slept()) {
             return Ok(false);
         }
-        entry.store(incarnation | u64::from(held.saturating_add(1)), Relaxed);
+        change_share(entry, |held| (held + 1).min(COUNT));
         Ok(true)
     }
 
@@ -320,11 +326,15 @@ impl Core {
 
     /// Permits of this process go back.
     fn give_back(&self, n: u32) -> Result<()> {
-        let mut patience = Patience::new(Timeout::Forever);
-        let mut guard = self.table(&mut patience)?;
         let entry = self.own_entry()?;
-        let (incarnation, held) = self.own_share(entry)?;
-        entry.store(incarnation | u64::from(held.saturating_sub(n)), Relaxed);
+        let lower = |mark: u64| change_share(entry, |held| held.saturating_sub(n.into()) | mark);
+        let Ok(mut guard) = self.table(&mut Patience::new(Timeout::For(mutex::MOMENT))) else {
+            lower(UNCOUNTED);
+            // Not needed, but sooner found.
+            mutex::doubt(&self.object.state().mutex);
+            return Ok(());
+        };
+        lower(0);
         if guard.is_inconsistent() {
             self.count_anew()?;
             guard.repaired();
@@ -366,14 +376,10 @@ impl Core {
 
     fn table<'a>(&'a self, patience: &mut Patience) -> Result<Guard<'a>> {
         let words = self.object.state();
-        let attachment = self.object.attachment()?;
-        if patience.only_tries() {
-            return mutex::lock(&words.mutex, attachment, &mut Patience::new(mutex::BRIEFLY));
-        }
-        mutex::lock(&words.mutex, attachment, patience)
+        mutex::lock(&words.mutex, self.object.attachment()?, patience)
     }
 
-    /// What each process holds: high half the incarnation of its slot, low half how much.
+    /// What each process holds: high half the incarnation of its slot, low half how much, and UNCOUNTED.
     fn shares(&self) -> &[AtomicU64] {
         let (start, _) = self.object.extra();
         let slots = self.object.description().header.slots as usize;
@@ -388,23 +394,25 @@ impl Core {
         entry.ok_or_else(|| Error::new(Code::Corrupt, "the table of permits is gone"))
     }
 
-    /// The own incarnation, as the high half of an entry, and what this process holds. Under the mutex: what a dead owner
-    /// of the same slot held goes back to the count first.
+    /// Under the mutex: the entry says what this process holds. What a dead owner of the same slot held goes back to the
+    /// count first.
     #[inline]
-    fn own_share(&self, entry: &AtomicU64) -> Result<(u64, u32)> {
+    fn make_own(&self, entry: &AtomicU64) -> Result<()> {
         let incarnation = self.object.attachment()?.identity()?.incarnation();
         let mine = u64::from(incarnation) << 32;
         let share = entry.load(Relaxed);
-        if share >> 32 == mine >> 32 || share as u32 == 0 {
-            return Ok((mine, share as u32));
+        if share >> 32 == mine >> 32 {
+            return Ok(());
         }
         entry.store(mine, Relaxed);
-        self.object.state().reclaimed.fetch_add(u64::from(share as u32), Relaxed);
-        let _ = self.count_up(share as u32);
-        Ok((mine, 0))
+        if share as u32 == 0 {
+            return Ok(());
+        }
+        self.object.state().reclaimed.fetch_add(share & COUNT, Relaxed);
+        self.count_anew()
     }
 
-    /// Whether somebody who held permits has died, so that there are some now.
+    /// Whether somebody who held permits has died, or gave them back uncounted, so that there are some now.
     #[cold]
     fn bring_back_from_the_dead(&self, patience: &mut Patience) -> Result<bool> {
         if self.kind == Kind::Signalling || !self.has_dead_holders()? {
@@ -423,6 +431,9 @@ impl Core {
             return Ok(true);
         }
         let at_work = Identity::from_word(mutex);
+        if self.holders().any(|(_, entry)| entry.load(Relaxed) & UNCOUNTED != 0) {
+            return Ok(true);
+        }
         for who in at_work.into_iter().chain(self.holders().map(|(who, _)| who)) {
             if !attachment.is_alive_or_self(who)? {
                 return Ok(true);
@@ -443,12 +454,14 @@ impl Core {
         let words = self.object.state();
         let mut held = 0u32;
         for (identity, entry) in self.holders() {
-            let share = entry.load(Relaxed) as u32;
-            if self.object.attachment()?.is_alive_or_self(identity)? {
-                held = held.saturating_add(share);
+            // SYNC: SeqCst against `give_back`: what it lowers after this look is marked again.
+            let share = entry.fetch_and(!UNCOUNTED, SeqCst) & COUNT;
+            let is_alive = self.object.attachment().and_then(|attachment| attachment.is_alive_or_self(identity));
+            if is_alive.inspect_err(|_| mutex::doubt(&words.mutex))? {
+                held = held.saturating_add(share as u32);
             } else {
                 entry.store(0, Relaxed);
-                words.reclaimed.fetch_add(share.into(), Relaxed);
+                words.reclaimed.fetch_add(share, Relaxed);
             }
         }
         let available = u64::from(self.limit.saturating_sub(held));
@@ -476,7 +489,9 @@ impl Core {
         let holders = match self.kind {
             Kind::Signalling => Vec::new(),
             Kind::Owned => {
-                let living = self.holders().filter_map(|(who, entry)| Some((pid_of(who)?, entry.load(Relaxed) as u32)));
+                let living = self
+                    .holders()
+                    .filter_map(|(who, entry)| Some((pid_of(who)?, (entry.load(Relaxed) & COUNT) as u32)));
                 living.filter(|(_, held)| *held != 0).collect()
             }
         };
@@ -531,6 +546,18 @@ impl Source for Core {
         }
         let word = count.load(SeqCst);
         Sight { is_ready: word & COUNT != 0, begun: word / GIVEN, ended: word / GIVEN }
+    }
+}
+
+/// Change what an own entry says: by threads of its process alone, with the mutex or without.
+fn change_share(entry: &AtomicU64, change: impl Fn(u64) -> u64) {
+    let mut share = entry.load(Relaxed);
+    loop {
+        let changed = share & !COUNT | change(share & COUNT);
+        match entry.compare_exchange_weak(share, changed, SeqCst, Relaxed) {
+            Ok(_) => return,
+            Err(now) => share = now,
+        }
     }
 }
 

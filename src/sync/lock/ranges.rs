@@ -235,11 +235,7 @@ impl<'a> Want<'a> {
         // Whether the one in the way lives is asked only when it is not gone at once: it costs a system call.
         let mut asks = false;
         loop {
-            let entered = match patience.only_tries() {
-                true => enter(self.attachment, &mut Patience::new(mutex::BRIEFLY)),
-                false => enter(self.attachment, patience),
-            };
-            let guard = entered.map_err(|error| self.refusal(error, patience))?;
+            let guard = enter(self.attachment, patience).map_err(|error| self.refusal(error, patience))?;
             let obstacle = match self.obstacle() {
                 None => {
                     let entry = self.entry.as_mut().expect("without a record there is no room");
@@ -361,10 +357,10 @@ impl<'a> Want<'a> {
         Error::os(errno, format!("{wanted} cannot be had: {reason}"))
     }
 
-    /// The mutex knows only one word for the end of patience.
+    /// The table was not free in time. Who has a record there knows better what it has been waiting for.
     #[cold]
     fn refusal(&self, error: Error, patience: &Patience) -> Error {
-        if error.is(Errno::ETIMEDOUT) { self.expired(patience) } else { error }
+        if error.is(Errno::ETIMEDOUT) && self.entry.is_some() { self.expired(patience) } else { error }
     }
 }
 
@@ -375,6 +371,6 @@ impl Drop for Want<'_> {
             self.table.leave(entry.index, state);
         }
         // At once, or not at all: whoever gives up has no time left.
-        let _ = leave(self.attachment, self.rows, Timeout::Try);
+        let _ = leave(self.attachment, self.rows, Timeout::For(Duration::ZERO));
     }
 }
