@@ -53,4 +53,6 @@ pub use sync::barrier::Barrier;
 pub use sync::event::{Event, Until};
 pub use sync::generation::Published;
 pub use sync::lock::{Acquired, Mode};
+#[doc(hidden)]
+pub use sync::patience::spin_before_sleep;
 pub use sync::semaphore::{Kind, Semaphore};

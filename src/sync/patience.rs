@@ -12,8 +12,8 @@
 //! time, one that needed neither looks a hundred times again, and one wait in [`PROBE`] does whatever was learnt.
 
 use std::hint;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
 
 use crate::os::futex::{self, Queue};
@@ -38,6 +38,14 @@ struct Experience {
 }
 
 static EXPERIENCE: Experience = Experience::new();
+
+static SPINS: AtomicBool = AtomicBool::new(true);
+
+/// Whether waits of this process look and yield before they sleep, as they do if nobody says otherwise. Off, a wait is as
+/// few instructions as can be, which is for those who count them.
+pub fn spin_before_sleep(spins: bool) {
+    SPINS.store(spins, Relaxed);
+}
 
 impl Experience {
     const fn new() -> Experience {
@@ -89,7 +97,7 @@ impl Patience {
 
     /// Let a moment pass without asking the kernel to wake us; false when such moments are used up.
     pub fn spin(&mut self) -> bool {
-        if self.timeout == Timeout::Try {
+        if self.timeout == Timeout::Try || !SPINS.load(Relaxed) {
             return false;
         }
         let pauses = self.pauses.get_or_insert_with(|| EXPERIENCE.budget());

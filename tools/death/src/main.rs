@@ -13,6 +13,7 @@ use death::engine::trial::{self, Trials};
 use death::engine::{Crowd, Operation, Verdict, World, ptrace};
 use death::modes::{flow, random, soak, steps, syscalls};
 use death::scenarios::{Repertoire, SUBJECTS, repertoire};
+use death::subjects::library;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
@@ -20,8 +21,9 @@ death random SCENARIO... [--kills N] [--participants N] [--seed N]
     kill -9 at random moments (300 kills, 6 participants)
 death syscalls SCENARIO... [--at N]
     kill -9 at the entry and exit of every system call, and every error at each; --at: only at the Nth
-death steps SCENARIO... [--at N] [--every N]
-    kill -9 after every instruction; --at: only after N, --every: after each Nth
+death steps SCENARIO... [--at N] [--every N] [--from N] [--to N] [--pass kill|awaited|stop|freeze] [--spin]
+    kill -9 after every instruction; --at: only after N, --every: after each Nth, --from, --to: from the Nth to the Nth;
+    --pass: only that one of the passes; --spin: victims spin before they sleep, as in life (with --every)
 death soak [--seconds N] [--participants N] [--careless]
     snapshots at full speed beside a writer that never rests (600 s, 3 processes); --careless: by readers that do not
     look whether somebody writes, which has to find torn rows
@@ -47,6 +49,9 @@ struct Request {
     seed: u64,
     at: Option<u64>,
     every: u64,
+    range: (u64, u64),
+    pass: Option<String>,
+    spins: bool,
     seconds: u64,
     careless: bool,
     messages: u64,
@@ -82,6 +87,9 @@ fn read_request() -> Result<Request, String> {
         seed: Chance::new(now_ns()).below(1_000_000),
         at: None,
         every: 1,
+        range: (0, u64::MAX),
+        pass: None,
+        spins: false,
         seconds: 600,
         careless: false,
         messages: 100_000,
@@ -105,6 +113,10 @@ fn read_request() -> Result<Request, String> {
                 Long("bytes") => request.bytes = parser.value()?.parse()?,
                 Long("fault") => request.fault = parser.value()?.string()?,
                 Long("every") => request.every = parser.value()?.parse()?,
+                Long("from") => request.range.0 = parser.value()?.parse()?,
+                Long("to") => request.range.1 = parser.value()?.parse()?,
+                Long("pass") => request.pass = Some(parser.value()?.string()?),
+                Long("spin") => request.spins = true,
                 Long("help") | Short('h') => positional.insert(0, "help".to_owned()),
                 other => return Err(other.unexpected()),
             }
@@ -123,6 +135,9 @@ fn read_request() -> Result<Request, String> {
     }
     if request.every == 0 {
         return Err("--every must be at least 1".to_owned());
+    }
+    if request.pass.as_deref().is_some_and(|pass| !steps::PASSES.contains(&pass)) {
+        return Err(format!("--pass must be one of {}", steps::PASSES.join(", ")));
     }
     if !(64..=1 << 30).contains(&request.bytes) {
         return Err("--bytes must be from 64 to 2^30".to_owned());
@@ -244,10 +259,12 @@ fn play_operation(request: &Request, ground: &Ground, operation: &dyn Operation)
     let (mode, name) = (&request.mode, operation.name());
     let mut report = Report::new(format!("{mode} {name} of {}", request.subject));
     let cast = cast(request, ground, name)?;
+    cast.page.sleeps_at_once.store((mode == "steps" && !request.spins).into(), SeqCst);
     let mut trials = Trials::new(operation, &cast, ground)?;
     ptrace::share_one_processor();
     if mode == "steps" {
-        steps::run(&mut trials, &steps::Options { every: request.every, at: request.at }, &mut report)?;
+        let (every, at, range, pass) = (request.every, request.at, request.range, request.pass.clone());
+        steps::run(&mut trials, &steps::Options { every, at, range, pass }, &mut report)?;
     } else {
         syscalls::run(&mut trials, &syscalls::Options { at: request.at }, &mut report)?;
     }
@@ -276,7 +293,10 @@ fn play(words: Vec<String>) -> ExitCode {
         "prepare" => crowd().prepare(&world),
         "participant" => random::participate(crowd().as_ref(), &world),
         "check" => crowd().check(&world),
-        "victim" => trial::fall_victim(operation().as_ref(), &world),
+        "victim" => {
+            library::spin_before_sleep(page.sleeps_at_once.load(SeqCst) == 0);
+            trial::fall_victim(operation().as_ref(), &world)
+        }
         "survivor" => trial::survive(operation().survivor(), &world),
         other => Err(format!("there is no role '{other}'")),
     };

@@ -58,6 +58,7 @@ fn finds_every_bug_and_none_where_there_is_none() {
     must_find("steps lock/shared --every 29 --subject toy-readers", &["got in ("]);
     must_find("random lock --subject toy-lease", &["VIOLATION"]);
     must_find("steps lock/exclusive --every 29 --subject toy-lease", &["did not have to wait"]);
+    must_find("steps lock/exclusive --every 29 --subject toy-tardy", &["us beside a stopped victim"]);
     must_find("syscalls create --subject toy-half", &["'segment' should be there: code -20"]);
     must_find("syscalls create --subject toy-litter", &["left behind in /dev/shm"]);
     must_find("syscalls create --subject toy-leak", &["descriptors open before"]);

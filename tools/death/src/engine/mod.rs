@@ -80,6 +80,11 @@ pub trait Operation {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// Whether the survivor has calls to make that must come back beside a victim that is stopped for good.
+    fn can_be_endured(&self) -> bool {
+        false
+    }
 }
 
 /// The process that outlives all victims of an operation, and keeps what it has open from one to the next.
@@ -94,6 +99,12 @@ pub trait Survivor {
 
     /// The victim is stopped somewhere in its operation, and is not dead: do, and keep, what can be done beside it.
     fn intrude(&mut self, _world: &World) -> Verdict {
+        Ok(())
+    }
+
+    /// The victim is stopped somewhere in its operation, and will not go on before it is killed: make every call that it
+    /// could be in the way of through [`World::in_time`], and give back what they take.
+    fn endure(&mut self, _world: &World) -> Verdict {
         Ok(())
     }
 

@@ -27,6 +27,8 @@ pub struct Page {
     /// The slot of the first process that complained; what others say after that may only follow from it. 0:
     /// nobody.
     pub first_complaint: AtomicU32,
+    /// Victims go to sleep at once where they have to wait, and do not spin first.
+    pub sleeps_at_once: AtomicU32,
     /// How often each of the scenario's invariants was checked.
     pub tallies: [AtomicU64; TALLIES],
     /// One for each process.

@@ -31,6 +31,8 @@ pub enum Order {
     Intrude = 3,
     /// Check the invariants.
     Check = 4,
+    /// Do without the victim, which is stopped for good.
+    Endure = 5,
 }
 
 const WELL: u32 = 1;
@@ -222,6 +224,7 @@ pub fn survive(mut survivor: Box<dyn Survivor>, world: &World) -> ! {
             2 => survivor.nudge(world),
             3 => survivor.intrude(world),
             4 => survivor.check(world),
+            5 => survivor.endure(world),
             _ => continue,
         };
         if let Err(words) = &verdict {

@@ -18,6 +18,24 @@ pub struct World {
     prefix: String,
 }
 
+/// A call that is given some time has to be back so soon after it.
+pub const MOST_LATE_NS: u64 = 50_000_000;
+/// And one that only tries, after so long: it may wait for one that is at work on a table, for a few milliseconds.
+const MOST_OF_A_TRY_NS: u64 = 20_000_000;
+
+/// What a call returned, and how long it took, without the time in which this thread had no processor.
+pub fn timed(call: impl FnOnce() -> i32) -> (i32, u64) {
+    let (begun, queued) = (now_ns(), queued_ns());
+    let code = call();
+    (code, (now_ns() - begun).saturating_sub(queued_ns() - queued))
+}
+
+/// For how long this thread could have run, and had to wait for a processor.
+fn queued_ns() -> u64 {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    schedule.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
 /// The victim's slot on the page.
 pub const VICTIM: usize = 2;
 
@@ -141,6 +159,20 @@ impl World {
     pub fn victim_is_gone(&self) -> bool {
         let victim = &self.page.slots[VICTIM];
         victim.fate.load(SeqCst) == KILLED || victim.marker.load(SeqCst) == ENDED
+    }
+
+    /// Survivors: a call with this timeout, and how it ended, which must not come later than it may.
+    ///
+    /// Time in which this process could run, and had no processor, is the machine's and does not count.
+    pub fn in_time(&self, what: &str, timeout_ns: i64, call: impl FnOnce() -> i32) -> Result<i32, String> {
+        self.stage(what);
+        let (code, took) = timed(call);
+        let most = if timeout_ns == 0 { MOST_OF_A_TRY_NS } else { timeout_ns as u64 + MOST_LATE_NS };
+        if took <= most {
+            return Ok(code);
+        }
+        let (took, of) = (took / 1_000, timeout_ns / 1_000);
+        Err(format!("{what} with a timeout of {of} us took {took} us beside a stopped victim, and returned {code}"))
     }
 
     /// Survivors: the last word of the victim, as given to `at`.

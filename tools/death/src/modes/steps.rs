@@ -8,6 +8,13 @@
 //! inside and waits, until it sleeps in the kernel, and only then stepping goes on: the wake-up is part of what is
 //! killed. In the other the victim is not killed but stopped, the survivor does what it can beside it, and the
 //! victim goes on: every instruction is a place where a scheduler may have preempted it.
+//!
+//! In the last pass the victim is stopped for good. The survivor must not be kept by it for longer than its timeouts say;
+//! then the victim is killed after all.
+//!
+//! Where victims have to wait they go to sleep at once: what they would do before, looking at a word and yielding some
+//! thousand times, changes nothing that others see, and takes longer under single steps than all the rest. With `--spin`
+//! they wait as they do in life; that is for looking at each Nth instruction.
 
 use crate::engine::ptrace::{Go, Stop, Tracee};
 use crate::engine::report::Report;
@@ -20,6 +27,10 @@ pub struct Options {
     pub every: u64,
     /// Strike after exactly so many instructions, to repeat something seen.
     pub at: Option<u64>,
+    /// Strike after at least, and at most, so many.
+    pub range: (u64, u64),
+    /// Only this pass, by its name.
+    pub pass: Option<String>,
 }
 
 /// So many runs must reach the end before we believe that k is beyond it: waiting loops differ from run to run.
@@ -37,7 +48,12 @@ enum Pass {
     KillAwaited,
     /// Stop, let the survivor intrude, and go on.
     Stop,
+    /// Stop, let the survivor do without it, and kill.
+    Freeze,
 }
+
+/// What the passes are called on the command line.
+pub const PASSES: [&str; 4] = ["kill", "awaited", "stop", "freeze"];
 
 impl Pass {
     fn words(self) -> &'static str {
@@ -45,6 +61,7 @@ impl Pass {
             Pass::Kill => "kills after one more instruction",
             Pass::KillAwaited => "kills after one more instruction, survivor asleep",
             Pass::Stop => "stops after one more instruction, survivor beside",
+            Pass::Freeze => "stops for good after one more instruction, survivor in time",
         }
     }
 }
@@ -73,23 +90,30 @@ struct Way {
 
 /// Do it all for one operation.
 pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Result<(), String> {
-    let passes: &[Pass] =
-        if trials.operation.is_shared() { &[Pass::Kill, Pass::KillAwaited, Pass::Stop] } else { &[Pass::Kill] };
+    let operation = trials.operation;
+    let is_played = |pass: &Pass| match pass {
+        Pass::Kill => true,
+        Pass::KillAwaited | Pass::Stop => operation.is_shared(),
+        Pass::Freeze => operation.can_be_endured(),
+    };
+    let is_asked_for = |pass: &Pass| options.pass.as_deref().is_none_or(|name| name == PASSES[*pass as usize]);
+    let all = [Pass::Kill, Pass::KillAwaited, Pass::Stop, Pass::Freeze];
+    let (first, last) = options.range;
     let mut pause = None;
-    for &pass in passes {
+    for pass in all.into_iter().filter(is_played).filter(is_asked_for) {
         let before = report.found();
         // Before the victim is inside, the second pass would repeat the first.
         let start = match (pass, pause) {
-            (Pass::KillAwaited, None) => continue,
-            (Pass::KillAwaited, Some(pause)) => pause,
-            _ => 0,
+            (Pass::KillAwaited, None) if options.pass.is_none() => continue,
+            (Pass::KillAwaited, Some(pause)) => first.max(pause),
+            _ => first,
         };
         let mut steps = options.at.unwrap_or(start);
         let (mut ends, mut repeats) = (0, 1);
-        while ends < ENDS && !report.is_enough(before) {
+        while ends < ENDS && steps <= last && !report.is_enough(before) {
             let mut point = Point { pass, steps, asleep: false };
             let mut way = attempt(trials, point, report)?;
-            if way.slept && pass != Pass::Stop {
+            if way.slept && matches!(pass, Pass::Kill | Pass::KillAwaited) {
                 point.asleep = true;
                 way = attempt(trials, point, report)?;
                 report.count("kills asleep in the kernel");
@@ -121,6 +145,7 @@ fn attempt(trials: &mut Trials, point: Point, report: &mut Report) -> Result<Way
             (Pass::KillAwaited, false) => "killed, with a survivor asleep, after instruction",
             (Pass::KillAwaited, true) => "killed asleep, with a survivor asleep, in instruction",
             (Pass::Stop, _) => "stopped for a while after instruction",
+            (Pass::Freeze, _) => "stopped for good after instruction",
         };
         let (steps, place, name, subject) = (point.steps, &way.place, trials.operation.name(), trials.subject());
         report.violation(format!(
@@ -177,6 +202,10 @@ fn go(trials: &mut Trials, point: Point, way: &mut Way) -> Result<(), String> {
             trials.order(Order::Intrude)?;
             run_on(trials, &mut victim)?;
             conclude(trials, victim, false)
+        }
+        Pass::Freeze => {
+            trials.order(Order::Endure)?;
+            trials.kill_and_check(victim)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Frames: whoever is killed wherever, a reader has a complete frame, a writer finds a buffer, and nothing stays taken.
 
-use super::{expect, pattern};
+use super::{ENDURED, expect, nothing_came, pattern};
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Crowd, Fate, Operation, Survivor, Tally, Verdict, World};
 use crate::subjects::frames::{Frame, Frames};
@@ -203,6 +203,10 @@ impl Operation for Killed {
         &[OLD, NEW, WHOLE, FREED]
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let frames = Frames::open(&world.name(NAME), true).map_err(failed("open"))?;
         if !self.first {
@@ -248,6 +252,28 @@ impl Survivor for Heir {
         publish(&frames, OURS)?;
         publish(&frames, OURS)?;
         self.before = 2;
+        Ok(())
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        let frames = Frames::open(&world.name(NAME), true).map_err(failed("open"))?;
+        let code = |done: Result<i32, Failure>| done.unwrap_or_else(|why| why.code);
+        for timeout_ns in ENDURED {
+            let acquire =
+                |newer_than: u64| code(frames.acquire(newer_than, timeout_ns).map(|frame| frames.release(&frame)));
+            let codes = [0, nothing_came(timeout_ns)];
+            for newer_than in [0, u64::from(u32::MAX)] {
+                let acquired = world.in_time("acquire", timeout_ns, || acquire(newer_than))?;
+                expect(
+                    "acquire beside a stopped victim",
+                    acquired,
+                    &codes[usize::from(newer_than != 0)..],
+                    Library::detail,
+                )?;
+            }
+            let begun = world.in_time("begin", 0, || code(frames.begin().map(|frame| frames.cancel(&frame))))?;
+            expect("begin beside a stopped victim", begun, &[0], Library::detail)?;
+        }
         Ok(())
     }
 

@@ -29,7 +29,7 @@ pub struct Repertoire {
 type Scenarios = fn() -> Repertoire;
 
 /// Whose scenarios can be played.
-pub const SUBJECTS: [(&str, Scenarios); 12] = [
+pub const SUBJECTS: [(&str, Scenarios); 13] = [
     ("shm_array", library),
     ("toy-sound", of::<Toy<{ toy::SOUND }>>),
     ("toy-hang", of::<Toy<{ toy::HANG }>>),
@@ -42,6 +42,7 @@ pub const SUBJECTS: [(&str, Scenarios); 12] = [
     ("toy-crash", of::<Toy<{ toy::CRASH }>>),
     ("toy-lease", of::<Toy<{ toy::LEASE }>>),
     ("toy-cling", of::<Toy<{ toy::CLING }>>),
+    ("toy-tardy", of::<Toy<{ toy::TARDY }>>),
 ];
 
 /// What is known of a subject.
@@ -77,6 +78,19 @@ fn of<S: Subject>() -> Repertoire {
         crowds: vec![Box::new(lock::Locking::<S>::default())],
         operations: [lock::operations::<S>(), life::operations::<S>()].into_iter().flatten().collect(),
     }
+}
+
+/// What survivors wait for beside a victim that is stopped for good: not at all, and for a while.
+pub(crate) const ENDURED: [i64; 2] = [0, 20_000_000];
+
+/// How the library says that the time is up.
+pub(crate) fn expired(timeout_ns: i64) -> i32 {
+    if timeout_ns == 0 { libc::EBUSY } else { libc::ETIMEDOUT }
+}
+
+/// How channels say it.
+pub(crate) fn nothing_came(timeout_ns: i64) -> i32 {
+    if timeout_ns == 0 { libc::EAGAIN } else { libc::ETIMEDOUT }
 }
 
 /// One of these codes, or a sentence.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::expect;
+use super::{ENDURED, expect, expired};
 use crate::engine::ground::DIRECTORY;
 use crate::engine::marks::Hold;
 use crate::engine::watchdog::LIMIT;
@@ -48,6 +48,10 @@ impl Operation for Resize {
         }
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let array = Library::open(&world.name(NAME)).map_err(|why| why.to_string())?;
         let appended: Vec<u64> = (BEFORE..AFTER).map(number).collect();
@@ -81,6 +85,15 @@ impl Survivor for Reader {
             Library::create_growing(&world.name(NAME), BEFORE, CAPACITY).map_err(|why| format!("create: {why}"))?;
         for (element, index) in array.elements().iter().zip(0..) {
             element.store(number(index), Relaxed);
+        }
+        Ok(())
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        let array = Library::open(&world.name(NAME)).map_err(|why| format!("open: {why}"))?;
+        for timeout_ns in ENDURED {
+            let code = world.in_time("lock", timeout_ns, || array.lock(Hold::Exclusive, timeout_ns))?;
+            expect("lock beside a stopped victim", code, &[expired(timeout_ns)], Library::detail)?;
         }
         Ok(())
     }

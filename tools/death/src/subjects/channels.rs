@@ -22,7 +22,7 @@ pub(super) struct Options {
 }
 
 pub(super) const OPTIONS: Options =
-    Options { size: size_of::<Options>(), flags: OR_OPEN, permissions: 0, slots: 0, reserved: 0 };
+    Options { size: size_of::<Options>(), flags: OR_OPEN, permissions: 0, slots: 40, reserved: 0 };
 
 #[repr(C)]
 struct Handle {

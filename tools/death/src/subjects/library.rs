@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::atomic::AtomicU64;
 
-// Linked for its C functions alone.
-use shm_array as _;
+// Linked for its C functions, and for this one.
+pub use shm_array::spin_before_sleep;
 
 use super::{ELEMENTS, Failure, Life, Subject};
 use crate::engine::marks::Hold;

@@ -22,7 +22,7 @@ struct Options {
     reserved: u32,
 }
 
-const OPTIONS: Options = Options { size: size_of::<Options>(), flags: OR_OPEN, permissions: 0, slots: 0, reserved: 0 };
+const OPTIONS: Options = Options { size: size_of::<Options>(), flags: OR_OPEN, permissions: 0, slots: 40, reserved: 0 };
 
 #[repr(C)]
 struct Handle {
@@ -209,6 +209,11 @@ impl Drop for Event {
 
 /// A meeting point.
 pub struct Barrier(*mut Handle);
+
+// SAFETY: the library lets any thread use a handle.
+unsafe impl Send for Barrier {}
+// SAFETY: and several at once; only closing wants to be alone, as a drop is.
+unsafe impl Sync for Barrier {}
 
 impl Barrier {
     /// Make it, or open it.

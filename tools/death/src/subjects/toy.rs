@@ -40,6 +40,8 @@ pub const CRASH: u8 = 8;
 pub const LEASE: u8 = 9;
 /// Closing does not unmap.
 pub const CLING: u8 = 10;
+/// Waits end long after their time.
+pub const TARDY: u8 = 11;
 
 const MAGIC: u64 = 0x746F_7920_7365_676D;
 const WORDS: usize = 8 + ELEMENTS;
@@ -249,10 +251,11 @@ impl<const BUG: u8> Subject for Toy<BUG> {
 
     fn lock(&self, hold: Hold, timeout_ns: i64) -> i32 {
         let start = Instant::now();
+        let late = if BUG == TARDY { 60_000_000 } else { 0 };
         for attempt in 0.. {
             match self.try_lock(hold) {
                 libc::EBUSY if timeout_ns == 0 => return libc::EBUSY,
-                libc::EBUSY if timeout_ns > 0 && start.elapsed() >= Duration::from_nanos(timeout_ns as u64) => {
+                libc::EBUSY if timeout_ns > 0 && start.elapsed() >= Duration::from_nanos(timeout_ns as u64 + late) => {
                     return libc::ETIMEDOUT;
                 }
                 libc::EBUSY => std::thread::sleep(Duration::from_micros(if attempt < 8 { 20 } else { 3000 })),

@@ -3,7 +3,7 @@
 use super::{message, number};
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Crowd, Fate, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, nothing_came};
 use crate::subjects::Subject;
 use crate::subjects::channels::{Pipe, WORDS};
 use crate::subjects::library::Library;
@@ -116,6 +116,10 @@ impl Operation for Deed {
         &[WHOLE, ABSENT, PRESENT, STILL, GONE]
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let pipe = Pipe::open(&world.name(NAME)).map_err(|why| why.to_string())?;
         world.at("ready");
@@ -133,11 +137,15 @@ impl Operation for Deed {
     }
 
     fn survivor(&self) -> Box<dyn Survivor> {
-        Box::new(Heir(*self))
+        Box::new(Heir { deed: *self, read: Vec::new() })
     }
 }
 
-struct Heir(Deed);
+struct Heir {
+    deed: Deed,
+    /// Pieces that the survivor has read beside the victim.
+    read: Vec<u64>,
+}
 
 impl Survivor for Heir {
     fn prepare(&mut self, world: &World) -> Verdict {
@@ -152,10 +160,28 @@ impl Survivor for Heir {
         pipe.write(&piece(1), 0).map(drop).map_err(code)
     }
 
+    /// Write nothing, which needs a turn all the same, and read what is there.
+    fn endure(&mut self, world: &World) -> Verdict {
+        let pipe = Pipe::open(&world.name(NAME)).map_err(|why| format!("open by the survivor: {why}"))?;
+        let code = |done: Result<usize, i32>| done.map_or_else(|code| code, |_| 0);
+        for timeout_ns in ENDURED {
+            let codes = [0, nothing_came(timeout_ns)];
+            let wrote = world.in_time("write", timeout_ns, || code(pipe.write(&[], timeout_ns)))?;
+            expect("write beside a stopped victim", wrote, &codes, Library::detail)?;
+            let mut bytes = [0; BYTES];
+            let read = world.in_time("read", timeout_ns, || code(pipe.read(&mut bytes, timeout_ns)))?;
+            expect("read beside a stopped victim", read, &codes, Library::detail)?;
+            if read == 0 {
+                self.read.push(understand(&bytes)?);
+            }
+        }
+        Ok(())
+    }
+
     fn check(&mut self, world: &World) -> Verdict {
         world.at("check");
         let pipe = Pipe::open(&world.name(NAME)).map_err(|why| format!("open by the survivor: {why}"))?;
-        let mut found = Vec::new();
+        let mut found = std::mem::take(&mut self.read);
         let mut bytes = [0; BYTES];
         loop {
             match pipe.read(&mut bytes, 0) {
@@ -167,7 +193,7 @@ impl Survivor for Heir {
         world.tally(WHOLE);
         let (fate, stage) = (world.fate(), world.last_word());
         let is_done = fate == Fate::Returned(0) || stage == "after" && fate == Fate::Killed;
-        let tally = match (self.0.writes, found.as_slice()) {
+        let tally = match (self.deed.writes, found.as_slice()) {
             (true, [1, 7]) => PRESENT,
             (true, [1]) if !is_done => ABSENT,
             (false, []) => GONE,

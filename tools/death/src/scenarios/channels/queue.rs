@@ -3,7 +3,7 @@
 use super::{message, number};
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Fate, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, nothing_came};
 use crate::subjects::Subject;
 use crate::subjects::channels::Queue;
 use crate::subjects::library::Library;
@@ -119,6 +119,10 @@ impl Operation for Plan {
         &[ABSENT, PRESENT, STILL, GONE, USABLE]
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let queue = Queue::open(&world.name(NAME)).map_err(|why| why.to_string())?;
         if !self.first {
@@ -147,6 +151,26 @@ impl Survivor for Heir {
         BEFORE
             .iter()
             .try_for_each(|number| expect("send before", queue.send(&message(*number), 0), &[0], Library::detail))
+    }
+
+    /// Take what is there and give it back, and reserve and think better of it.
+    fn endure(&mut self, world: &World) -> Verdict {
+        let queue = Queue::open(&world.name(NAME)).map_err(|why| format!("open by the survivor: {why}"))?;
+        let code = |done: Result<i32, i32>| done.unwrap_or_else(|code| code);
+        for timeout_ns in ENDURED {
+            let mut codes = vec![0, nothing_came(timeout_ns)];
+            if self.0.single {
+                // The victim has that seat.
+                codes.push(libc::EBUSY);
+            }
+            let take = || code(queue.take(timeout_ns).map(|taken| queue.give_back(&taken)));
+            let taken = world.in_time("take", timeout_ns, take)?;
+            expect("take beside a stopped victim", taken, &codes, Library::detail)?;
+            let reserve = || code(queue.reserve(timeout_ns).map(|reserved| queue.cancel(&reserved)));
+            let reserved = world.in_time("reserve", timeout_ns, reserve)?;
+            expect("reserve beside a stopped victim", reserved, &codes, Library::detail)?;
+        }
+        Ok(())
     }
 
     fn check(&mut self, world: &World) -> Verdict {

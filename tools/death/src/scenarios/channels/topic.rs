@@ -3,7 +3,7 @@
 use super::{message, number};
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Fate, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, nothing_came};
 use crate::subjects::Subject;
 use crate::subjects::library::Library;
 use crate::subjects::topics::Topic;
@@ -82,6 +82,10 @@ impl Operation for Plan {
         }
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let topic = Topic::open(&world.name(NAME)).map_err(|why| why.to_string())?;
         let last = self.before().end - 1;
@@ -107,13 +111,15 @@ impl Operation for Plan {
     }
 
     fn survivor(&self) -> Box<dyn Survivor> {
-        Box::new(Heir { plan: *self, subscriber: None })
+        Box::new(Heir { plan: *self, subscriber: None, received: (Vec::new(), 0) })
     }
 }
 
 struct Heir {
     plan: Plan,
     subscriber: Option<Topic>,
+    /// What the survivor has received beside the victim, and how many it was told that it lost.
+    received: (Vec<u64>, u64),
 }
 
 impl Survivor for Heir {
@@ -132,10 +138,36 @@ impl Survivor for Heir {
         Ok(())
     }
 
+    /// Subscribe by another handle, which needs a publisher's turn, and receive what is there.
+    fn endure(&mut self, world: &World) -> Verdict {
+        let topic = self.subscriber.as_ref().ok_or("nothing was prepared")?;
+        for timeout_ns in ENDURED {
+            let codes = [0, nothing_came(timeout_ns)];
+            let other = Topic::open(&world.name(NAME)).map_err(|why| format!("open by the survivor: {why}"))?;
+            let code = world.in_time("subscr", timeout_ns, || other.subscribe(timeout_ns))?;
+            expect("subscribe beside a stopped victim", code, &codes, Library::detail)?;
+            let mut got = None;
+            let receive = || match topic.receive(timeout_ns) {
+                Ok(received) => {
+                    got = Some(received);
+                    0
+                }
+                Err(code) => code,
+            };
+            let code = world.in_time("receive", timeout_ns, receive)?;
+            expect("receive beside a stopped victim", code, &codes, Library::detail)?;
+            if let Some((words, lost)) = got {
+                self.received.0.push(number(&words)?);
+                self.received.1 += lost;
+            }
+        }
+        Ok(())
+    }
+
     fn check(&mut self, world: &World) -> Verdict {
         world.at("check");
         let topic = self.subscriber.take().ok_or("nothing was prepared")?;
-        let (mut found, mut lost) = (Vec::new(), 0);
+        let (mut found, mut lost) = std::mem::take(&mut self.received);
         loop {
             match topic.receive(0) {
                 Ok((words, before)) => {

@@ -9,6 +9,7 @@ use crate::engine::marks::Hold;
 use crate::engine::page::now_ns;
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Operation, Survivor, Tally, Verdict, World};
+use crate::scenarios::{ENDURED, expired};
 use crate::subjects::library::Library;
 use crate::subjects::{Life, Subject};
 
@@ -19,6 +20,8 @@ const NAME: &str = "store";
 /// The element that says how many goods there are; each waiter takes one.
 const STOCK: usize = 0;
 const GOODS: u32 = 7;
+/// The condition that nobody notifies.
+const NOTHING: u32 = 6;
 const LIMIT_NS: i64 = LIMIT.as_nanos() as i64;
 
 /// What is done by the victim.
@@ -46,6 +49,10 @@ impl Operation for Meeting {
 
     fn fixtures(&self) -> &'static [&'static str] {
         &[NAME]
+    }
+
+    fn can_be_endured(&self) -> bool {
+        true
     }
 
     fn victim(&self, world: &World) -> Verdict {
@@ -153,6 +160,23 @@ impl Survivor for Partner {
     fn nudge(&mut self, world: &World) -> Verdict {
         world.at("bring");
         self.bring()
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        for timeout_ns in ENDURED {
+            let store = self.store();
+            let code = world.in_time("lock", timeout_ns, || store.lock(Hold::Exclusive, timeout_ns))?;
+            expect("lock beside a stopped victim", code, &[0, expired(timeout_ns)], Library::detail)?;
+            if code == 0 {
+                let code = world.in_time("wait", timeout_ns, || store.wait_for(NOTHING, timeout_ns))?;
+                expect("wait beside a stopped victim", code, &[libc::ETIMEDOUT, libc::ENOLCK], Library::detail)?;
+                if code == libc::ETIMEDOUT {
+                    let code = world.in_time("unlock", 1, || store.unlock())?;
+                    expect("unlock beside a stopped victim", code, &[0], Library::detail)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check(&mut self, world: &World) -> Verdict {

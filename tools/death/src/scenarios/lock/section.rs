@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::{BESIDE, CALM, HALF, LIMIT_NS, RECOVERED, TOLD, WHOLE, take_over};
 use crate::engine::marks::Hold;
 use crate::engine::{Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::{expect, pattern};
+use crate::scenarios::{ENDURED, expect, expired, pattern};
 use crate::subjects::{Life, Subject};
 
 const KEPT: &str = "kept";
@@ -66,6 +66,10 @@ impl<S: Subject> Operation for Section<S> {
     }
 
     fn is_shared(&self) -> bool {
+        !self.plan.one_slot
+    }
+
+    fn can_be_endured(&self) -> bool {
         !self.plan.one_slot
     }
 
@@ -197,6 +201,32 @@ impl<S: Subject> Survivor for Guard<S> {
             }
             _ => Err(format!("a try beside a victim stopped at '{stage}' returned {code} ({})", S::detail())),
         }
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        self.let_go(world)?;
+        let hold = if self.checks.is_multiple_of(2) { Hold::Exclusive } else { Hold::Shared };
+        let (stage, excludes) = (world.last_word(), self.excludes(hold));
+        let segment = self.segment(world)?;
+        for timeout_ns in ENDURED {
+            match world.in_time("lock", timeout_ns, || segment.lock(hold, timeout_ns))? {
+                0 if stage == INSIDE && excludes => {
+                    return Err(format!("the survivor got the lock ({hold:?}) while the victim, stopped, was inside"));
+                }
+                0 => {
+                    let code = world.in_time("unlock", 1, || segment.unlock())?;
+                    expect("unlock beside a stopped victim", code, &[0], S::detail)?;
+                }
+                code if code == expired(timeout_ns) && ![READY, REFUSED, AFTER].contains(&stage.as_str()) => {}
+                code => {
+                    return Err(format!(
+                        "a lock beside a victim stopped at '{stage}' returned {code} ({})",
+                        S::detail()
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check(&mut self, world: &World) -> Verdict {

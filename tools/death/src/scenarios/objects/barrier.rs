@@ -1,9 +1,15 @@
 //! Barriers. What has to hold: nobody waits for the dead; after a reset the barrier is as new; who is told that all have
 //! come is not told so alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
 use super::{LIMIT_NS, in_words};
+use crate::engine::world::{MOST_LATE_NS, timed};
 use crate::engine::{Crowd, Fate, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, expired};
 use crate::subjects::Subject;
 use crate::subjects::library::Library;
 use crate::subjects::objects::Barrier;
@@ -76,7 +82,7 @@ fn as_new(barrier: &Barrier, members: u32) -> Verdict {
 
 /// All operations on a barrier.
 pub fn operations() -> Vec<Box<dyn Operation>> {
-    vec![Box::new(Meet { first: false }), Box::new(Meet { first: true })]
+    vec![Box::new(Meet { first: false }), Box::new(Meet { first: true }), Box::new(ComeLast)]
 }
 
 /// Come first, and wait for the survivor.
@@ -96,6 +102,10 @@ impl Operation for Meet {
 
     fn fixtures(&self) -> &'static [&'static str] {
         &[NAME]
+    }
+
+    fn can_be_endured(&self) -> bool {
+        true
     }
 
     fn victim(&self, world: &World) -> Verdict {
@@ -145,6 +155,19 @@ impl Survivor for Other {
         Ok(())
     }
 
+    fn endure(&mut self, world: &World) -> Verdict {
+        for timeout_ns in ENDURED {
+            let barrier = self.barrier.as_ref().expect("opened in `prepare`");
+            let code = world.in_time("meet", timeout_ns, || barrier.wait(timeout_ns))?;
+            expect("wait beside a stopped victim", code, &[0, expired(timeout_ns)], Library::detail)?;
+            if code == 0 && self.met {
+                return Err("met twice with a victim that comes once".to_owned());
+            }
+            self.met |= code == 0;
+        }
+        Ok(())
+    }
+
     fn check(&mut self, world: &World) -> Verdict {
         let barrier = self.barrier.as_ref().expect("opened in `prepare`");
         let code = barrier.wait(30_000_000);
@@ -163,6 +186,123 @@ impl Survivor for Other {
                 return Err("told EOWNERDEAD, although nobody was killed".to_owned());
             }
             expect("told again", barrier.wait(0), &[libc::EOWNERDEAD], Library::detail)?;
+            expect("reset", barrier.reset(), &[0], Library::detail)?;
+        }
+        as_new(barrier, 1)
+    }
+}
+
+/// Come last: a thread of the survivor's waits, gives up, and comes again, all the time.
+struct ComeLast;
+
+impl Operation for ComeLast {
+    fn name(&self) -> &'static str {
+        "barrier/last"
+    }
+
+    fn tallies(&self) -> &'static [Tally] {
+        &[MET, TOLD, LATE]
+    }
+
+    fn fixtures(&self) -> &'static [&'static str] {
+        &[NAME]
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
+    fn victim(&self, world: &World) -> Verdict {
+        let barrier = Barrier::create(&world.name(NAME), 2).map_err(in_words)?;
+        expect("join", barrier.join(), &[0], Library::detail)?;
+        world.at("ready");
+        world.begin();
+        world.stage("meet");
+        let code = barrier.wait(LIMIT_NS);
+        world.stage("after");
+        world.end(code);
+        Ok(())
+    }
+
+    fn survivor(&self) -> Box<dyn Survivor> {
+        Box::new(Fickle { barrier: None, waits: Arc::default(), is_enough: Arc::default(), thread: None, phase: 0 })
+    }
+}
+
+/// How long the one who comes again and again waits each time, and for how long a victim is stopped so that it gives up.
+const SHORT_NS: i64 = 8_000_000;
+/// What it says when it was kept for much longer.
+const TOO_LATE: i32 = -2;
+const LONGER: Duration = Duration::from_millis(20);
+
+/// The survivor, one thread of which cannot make up its mind.
+struct Fickle {
+    barrier: Option<Arc<Barrier>>,
+    waits: Arc<AtomicU64>,
+    is_enough: Arc<AtomicBool>,
+    /// Says how its last wait ended.
+    thread: Option<JoinHandle<i32>>,
+    phase: u64,
+}
+
+impl Survivor for Fickle {
+    fn prepare(&mut self, world: &World) -> Verdict {
+        let barrier = match &self.barrier {
+            Some(barrier) => barrier.clone(),
+            None => Arc::new(Barrier::create(&world.name(NAME), 2).map_err(in_words)?),
+        };
+        self.barrier = Some(barrier.clone());
+        self.phase = barrier.stat().map_err(in_words)?.phase;
+        self.is_enough = Arc::default();
+        let (waits, is_enough) = (self.waits.clone(), self.is_enough.clone());
+        self.thread = Some(thread::spawn(move || {
+            loop {
+                let (code, took) = timed(|| barrier.wait(SHORT_NS));
+                waits.fetch_add(1, SeqCst);
+                if took > SHORT_NS as u64 + MOST_LATE_NS {
+                    return TOO_LATE;
+                }
+                if code != libc::ETIMEDOUT || is_enough.load(SeqCst) {
+                    return code;
+                }
+            }
+        }));
+        Ok(())
+    }
+
+    fn intrude(&mut self, _: &World) -> Verdict {
+        thread::sleep(LONGER);
+        Ok(())
+    }
+
+    fn endure(&mut self, _: &World) -> Verdict {
+        // Of two waits that end one has begun after the victim was stopped; the thread itself looks at the clock.
+        let enough = self.waits.load(SeqCst) + 2;
+        while self.waits.load(SeqCst) < enough && self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, world: &World) -> Verdict {
+        self.is_enough.store(true, SeqCst);
+        let code = self.thread.take().expect("started in `prepare`").join().unwrap_or(-1);
+        let barrier = self.barrier.as_ref().expect("opened in `prepare`");
+        let ended = barrier.stat().map_err(in_words)?.phase - self.phase;
+        // Each meeting that has ended was one for both, and all who came to it were told the same.
+        match (world.fate(), code, ended) {
+            (Fate::Returned(0) | Fate::Killed, 0, 1) => world.tally(MET),
+            (Fate::Killed, libc::EOWNERDEAD, 1) => world.tally(TOLD),
+            (Fate::Killed, libc::ETIMEDOUT, 0) => world.tally(LATE),
+            (fate, ..) => return Err(format!("told {code}, when {ended} meetings had ended ({fate:?})")),
+        }
+        if world.fate() == Fate::Killed {
+            let code = barrier.wait(LIMIT_NS);
+            expect("wait after a death", code, &[libc::EOWNERDEAD], Library::detail)?;
             expect("reset", barrier.reset(), &[0], Library::detail)?;
         }
         as_new(barrier, 1)

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::{LIMIT_NS, in_words, patience};
 use crate::engine::{Crowd, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, expired};
 use crate::subjects::Subject;
 use crate::subjects::library::Library;
 use crate::subjects::objects::Event;
@@ -122,6 +122,10 @@ impl Operation for Change {
         self.0 != What::Consume
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let event = Event::create(&world.name(NAME)).map_err(in_words)?;
         world.at("ready");
@@ -163,6 +167,15 @@ impl Survivor for Waiter {
         let event = self.event.as_ref().expect("opened just now");
         let code = if self.what == What::Consume { event.set(1) } else { event.clear(1) };
         expect("prepare", code, &[0], Library::detail)
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        let event = self.event.as_ref().expect("opened in `prepare`");
+        for timeout_ns in ENDURED {
+            let code = world.in_time("wait", timeout_ns, || event.wait(1, timeout_ns))?;
+            expect("wait beside a stopped victim", code, &[0, expired(timeout_ns)], Library::detail)?;
+        }
+        Ok(())
     }
 
     fn check(&mut self, world: &World) -> Verdict {

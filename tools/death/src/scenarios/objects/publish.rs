@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::{in_words, patience};
 use crate::engine::marks::Hold;
 use crate::engine::{Crowd, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, expired};
 use crate::subjects::library::Library;
-use crate::subjects::{Life, Subject};
+use crate::subjects::{ELEMENTS, Life, Subject};
 
 const WROTE: Tally = Tally { at: 0, words: "writes were completed" };
 const CAME: Tally = Tally { at: 1, words: "waits ended with a write" };
@@ -111,6 +111,10 @@ impl Operation for Write {
         true
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let array = Library::open(&world.name(NAME)).map_err(in_words)?;
         expect("lock", array.lock(Hold::Exclusive, 0), &[0], Library::detail)?;
@@ -140,6 +144,19 @@ impl Survivor for Reader {
             self.array = Some(Library::create_or_open(&world.name(NAME), Life::Kept).map_err(in_words)?);
         }
         self.since = self.array.as_ref().expect("opened just now").generation().map_err(in_words)?;
+        Ok(())
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        let array = self.array.as_ref().expect("opened in `prepare`");
+        for timeout_ns in ENDURED {
+            let code = world.in_time("wait", timeout_ns, || array.wait(self.since, timeout_ns))?;
+            expect("wait beside a stopped victim", code, &[0, expired(timeout_ns)], Library::detail)?;
+            let mut copy = [0; ELEMENTS];
+            let rows = 0..ELEMENTS as u64;
+            let code = world.in_time("snapshot", timeout_ns, || array.snapshot(rows, &mut copy, timeout_ns, false))?;
+            expect("snapshot beside a stopped victim", code, &[0, libc::EAGAIN], Library::detail)?;
+        }
         Ok(())
     }
 

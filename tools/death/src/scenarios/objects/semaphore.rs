@@ -4,7 +4,7 @@
 use super::{LIMIT_NS, in_words, patience};
 use crate::engine::marks::Hold;
 use crate::engine::{Crowd, Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::expect;
+use crate::scenarios::{ENDURED, expect, expired};
 use crate::subjects::Subject;
 use crate::subjects::library::Library;
 use crate::subjects::objects::Semaphore;
@@ -176,6 +176,10 @@ impl Operation for TakeAndGive {
         true
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let semaphore = Semaphore::owned(&world.name(PERMITS), LIMIT).map_err(in_words)?;
         if !self.first {
@@ -238,11 +242,28 @@ impl Survivor for Heir {
         let stage = world.last_word();
         let code = self.semaphore(world)?.wait(0);
         // Who is stopped at work on the table keeps others out, and who only tries does not wait for ever.
-        expect("a try beside a stopped victim", code, &[0, libc::EBUSY, libc::ETIMEDOUT], Library::detail)?;
+        expect("a try beside a stopped victim", code, &[0, libc::EBUSY], Library::detail)?;
         if code == 0 && stage == "inside" {
             return Err("got a permit while the victim, stopped, held all".to_owned());
         }
         self.holds += u32::from(code == 0);
+        Ok(())
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        let stage = world.last_word();
+        let semaphore = self.semaphore(world)?;
+        for timeout_ns in ENDURED {
+            let code = world.in_time("wait", timeout_ns, || semaphore.wait(timeout_ns))?;
+            expect("wait beside a stopped victim", code, &[0, expired(timeout_ns)], Library::detail)?;
+            if code == 0 && stage == "inside" {
+                return Err("got a permit while the victim, stopped, held all".to_owned());
+            }
+            if code == 0 {
+                let code = world.in_time("post", 1, || semaphore.post(1))?;
+                expect("post beside a stopped victim", code, &[0], Library::detail)?;
+            }
+        }
         Ok(())
     }
 
@@ -284,6 +305,10 @@ impl Operation for Post {
         true
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let semaphore = Semaphore::signalling(&world.name(SIGNALS)).map_err(in_words)?;
         world.at("ready");
@@ -304,6 +329,18 @@ impl Operation for Post {
 struct Taker(Option<Semaphore>);
 
 impl Survivor for Taker {
+    fn endure(&mut self, world: &World) -> Verdict {
+        let semaphore = self.0.as_ref().expect("opened in `prepare`");
+        for timeout_ns in ENDURED {
+            let code = world.in_time("wait", timeout_ns, || semaphore.wait(timeout_ns))?;
+            expect("wait beside a stopped victim", code, &[0, expired(timeout_ns)], Library::detail)?;
+            if code == 0 {
+                expect("post beside a stopped victim", semaphore.post(1), &[0], Library::detail)?;
+            }
+        }
+        Ok(())
+    }
+
     fn prepare(&mut self, world: &World) -> Verdict {
         if self.0.is_none() {
             self.0 = Some(Semaphore::signalling(&world.name(SIGNALS)).map_err(in_words)?);

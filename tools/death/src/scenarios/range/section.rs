@@ -4,6 +4,7 @@ use super::{Rows, expect, is_whole, spoil, write};
 use crate::engine::marks::Hold;
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Operation, Survivor, Tally, Verdict, World};
+use crate::scenarios::{ENDURED, expired};
 use crate::subjects::library::Library;
 use crate::subjects::{Life, Subject};
 
@@ -114,6 +115,10 @@ impl Operation for Section {
         !self.plan.gives_up
     }
 
+    fn can_be_endured(&self) -> bool {
+        true
+    }
+
     fn victim(&self, world: &World) -> Verdict {
         let (plan, hold) = (&self.plan, self.plan.hold);
         let array = Library::open(&world.name(NAME)).map_err(|why| why.to_string())?;
@@ -170,6 +175,11 @@ struct Guard {
 impl Guard {
     fn array(&self) -> &Library {
         self.array.as_ref().expect("opened in `prepare`")
+    }
+
+    /// Another one each time.
+    fn next_lock(&self) -> (Thing, Hold) {
+        [(Thing::Rows, X), (Thing::Whole, S), (Thing::Rows, S), (Thing::Whole, X)][self.checks as usize % 4]
     }
 
     fn take(&self, (thing, hold): (Thing, Hold), timeout_ns: i64) -> i32 {
@@ -269,8 +279,7 @@ impl Survivor for Guard {
         if self.holds.is_some() {
             return Ok(());
         }
-        let lock = [(Thing::Rows, X), (Thing::Whole, S), (Thing::Rows, S), (Thing::Whole, X)][self.checks as usize % 4];
-        let stage = world.last_word();
+        let (lock, stage) = (self.next_lock(), world.last_word());
         match self.take(lock, 0) {
             0 if stage == INSIDE && self.excludes(lock) => {
                 Err("the survivor got in while the victim, stopped, was inside".to_owned())
@@ -286,6 +295,29 @@ impl Survivor for Guard {
             }
             code => Err(format!("a try beside a victim stopped at '{stage}' returned {code} ({})", Library::detail())),
         }
+    }
+
+    fn endure(&mut self, world: &World) -> Verdict {
+        self.let_go(world)?;
+        let (lock, stage) = (self.next_lock(), world.last_word());
+        for timeout_ns in ENDURED {
+            match world.in_time("lock", timeout_ns, || self.take(lock, timeout_ns))? {
+                0 if stage == INSIDE && self.excludes(lock) => {
+                    return Err("the survivor got in while the victim, stopped, was inside".to_owned());
+                }
+                0 => {
+                    let code = world.in_time("unlock", 1, || self.give_back(lock))?;
+                    expect("unlock beside a stopped victim", code, &[0], Library::detail)?;
+                }
+                code if code == expired(timeout_ns)
+                    && (![READY, REFUSED, AFTER].contains(&stage.as_str()) || self.plan.second) => {}
+                code => {
+                    let detail = Library::detail();
+                    return Err(format!("a lock beside a victim stopped at '{stage}' returned {code} ({detail})"));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check(&mut self, world: &World) -> Verdict {
