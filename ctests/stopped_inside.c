@@ -1,4 +1,4 @@
-/* stopped_inside.c - beside a process that was stopped in the middle of a call, waits end, and what is given back counts. */
+/* stopped_inside.c - beside a process stopped in the middle of a call waits end, and what is given back counts. */
 #include "objects.h"
 
 enum { PERMITS = 3, ROUNDS = 60 };

@@ -2434,8 +2434,8 @@ int shm_semaphore_wait(const shm_semaphore_t *semaphore,
 //   EOVERFLOW  signalling: the count would exceed SHM_SEMAPHORE_MAX_VALUE; nothing was posted.
 //   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL, or `n` is 0.
 //
-// It waits for nobody: where a process was stopped while it took or gave, owned permits are counted when that goes on, or
-// dies.
+// It waits for nobody: where a process was stopped while it took or gave, owned permits are counted when that goes on,
+// or dies.
 // Since 0.1.
 int shm_semaphore_post(const shm_semaphore_t *semaphore,
                        uint32_t n);

@@ -177,8 +177,8 @@ pub extern "C" fn shm_semaphore_wait(semaphore: Option<&Semaphore>, timeout_ns: 
 ///   EOVERFLOW  signalling: the count would exceed SHM_SEMAPHORE_MAX_VALUE; nothing was posted.
 ///   EACCES     opened with SHM_OBJECT_READ. EINVAL: NULL, or `n` is 0.
 ///
-/// It waits for nobody: where a process was stopped while it took or gave, owned permits are counted when that goes on, or
-/// dies.
+/// It waits for nobody: where a process was stopped while it took or gave, owned permits are counted when that goes on,
+/// or dies.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_semaphore_post(semaphore: Option<&Semaphore>, n: u32) -> c_int {

@@ -22,10 +22,11 @@
 //!
 //! # Leaving
 //!
-//! Whose time is up leaves at once, though somebody may have been stopped with the mutex: it lowers its own entry, and then
-//! looks at the phase. Who comes last must not take it for one who goes on. So the last one *seals* the phase, adds up the
-//! table, and ends the meeting by exchanging exactly the sealed phase; who leaves breaks the seal. Either the exchange
-//! comes first, and the one who wanted to leave has met the others; or the seal is broken, and the last one adds up again.
+//! Whose time is up leaves at once, though somebody may have been stopped with the mutex: it lowers its own entry, and
+//! then looks at the phase. Who comes last must not take it for one who goes on. So the last one *seals* the phase,
+//! adds up the table, and ends the meeting by exchanging exactly the sealed phase; who leaves breaks the seal. Either
+//! the exchange comes first, and the one who wanted to leave has met the others; or the seal is broken, and the last
+//! one adds up again.
 
 use std::mem::size_of;
 use std::os::fd::BorrowedFd;

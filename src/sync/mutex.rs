@@ -17,8 +17,8 @@ use crate::segment::format::lock_bit::WAITERS;
 
 use super::patience::{Expired, Patience};
 
-/// How long those wait who do not want to wait, for one that is at work on the table right now. Longer than that it takes
-/// only who was stopped there, or has to wait for its processor.
+/// How long those wait who do not want to wait, for one that is at work on the table right now. Longer than that it
+/// takes only who was stopped there, or has to wait for its processor.
 pub const MOMENT: Duration = Duration::from_millis(5);
 
 /// The mutex, held until dropped.

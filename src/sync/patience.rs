@@ -41,8 +41,8 @@ static EXPERIENCE: Experience = Experience::new();
 
 static SPINS: AtomicBool = AtomicBool::new(true);
 
-/// Whether waits of this process look and yield before they sleep, as they do if nobody says otherwise. Off, a wait is as
-/// few instructions as can be, which is for those who count them.
+/// Whether waits of this process look and yield before they sleep, as they do if nobody says otherwise. Off, a wait is
+/// as few instructions as can be, which is for those who count them.
 pub fn spin_before_sleep(spins: bool) {
     SPINS.store(spins, Relaxed);
 }

@@ -7,9 +7,9 @@
 //! finds that its last owner died inside counts anew: available is the limit minus what the living hold. Who finds no
 //! permit looks for the dead before each of its sleeps, and that is how their permits come back.
 //!
-//! Giving back waits for nobody: where the mutex's owner has been stopped inside, the giver lowers its own entry, in one
-//! exchange that leaves the mark UNCOUNTED there, and whoever has the mutex next counts anew. Before it looks at an entry it
-//! takes the mark away, so that what is lowered after the look is marked again.
+//! Giving back waits for nobody: where the mutex's owner has been stopped inside, the giver lowers its own entry, in
+//! one exchange that leaves the mark UNCOUNTED there, and whoever has the mutex next counts anew. Before it looks at an
+//! entry it takes the mark away, so that what is lowered after the look is marked again.
 //!
 //! # The count
 //!
@@ -394,8 +394,8 @@ impl Core {
         entry.ok_or_else(|| Error::new(Code::Corrupt, "the table of permits is gone"))
     }
 
-    /// Under the mutex: the entry says what this process holds. What a dead owner of the same slot held goes back to the
-    /// count first.
+    /// Under the mutex: the entry says what this process holds. What a dead owner of the same slot held goes back to
+    /// the count first.
     #[inline]
     fn make_own(&self, entry: &AtomicU64) -> Result<()> {
         let incarnation = self.object.attachment()?.identity()?.incarnation();

@@ -102,8 +102,8 @@ pub trait Survivor {
         Ok(())
     }
 
-    /// The victim is stopped somewhere in its operation, and will not go on before it is killed: make every call that it
-    /// could be in the way of through [`World::in_time`], and give back what they take.
+    /// The victim is stopped somewhere in its operation, and will not go on before it is killed: make every call that
+    /// it could be in the way of through [`World::in_time`], and give back what they take.
     fn endure(&mut self, _world: &World) -> Verdict {
         Ok(())
     }

@@ -9,12 +9,12 @@
 //! killed. In the other the victim is not killed but stopped, the survivor does what it can beside it, and the
 //! victim goes on: every instruction is a place where a scheduler may have preempted it.
 //!
-//! In the last pass the victim is stopped for good. The survivor must not be kept by it for longer than its timeouts say;
-//! then the victim is killed after all.
+//! In the last pass the victim is stopped for good. The survivor must not be kept by it for longer than its timeouts
+//! say; then the victim is killed after all.
 //!
 //! Where victims have to wait they go to sleep at once: what they would do before, looking at a word and yielding some
-//! thousand times, changes nothing that others see, and takes longer under single steps than all the rest. With `--spin`
-//! they wait as they do in life; that is for looking at each Nth instruction.
+//! thousand times, changes nothing that others see, and takes longer under single steps than all the rest. With
+//! `--spin` they wait as they do in life; that is for looking at each Nth instruction.
 
 use crate::engine::ptrace::{Go, Stop, Tracee};
 use crate::engine::report::Report;

@@ -233,7 +233,8 @@ impl Operation for ComeLast {
     }
 }
 
-/// How long the one who comes again and again waits each time, and for how long a victim is stopped so that it gives up.
+/// How long the one who comes again and again waits each time, and for how long a victim is stopped so that it gives
+/// up.
 const SHORT_NS: i64 = 8_000_000;
 /// What it says when it was kept for much longer.
 const TOO_LATE: i32 = -2;
