@@ -2,9 +2,14 @@
 
 import ast
 import inspect
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import PACKAGE
 
 import shm_array
 
@@ -64,3 +69,18 @@ def test_everything_public_is_documented(name):
         for method, value in vars(getattr(shm_array, name)).items():
             if inspect.isfunction(value) and not method.startswith("_"):
                 assert value.__doc__ or method in ("astype", "copy", "flatten"), method
+
+
+def test_mypy_finds_the_types_in_the_code(tmp_path):
+    """stubtest: names, parameters with their kinds and defaults, properties, base classes."""
+    pytest.importorskip("mypy", reason="mypy is not installed: it is not made for this version of Python")
+    (tmp_path / "shm_array").mkdir()  # the types alone: mypy would go through the code beside them, which has none
+    shutil.copy(Path(shm_array.__file__).with_name("__init__.pyi"), tmp_path / "shm_array")
+    settings = tmp_path / "mypy.ini"
+    settings.write_text("[mypy]\nignore_missing_imports = True\ndisable_error_code = import-untyped\n")
+    command = [sys.executable, "-m", "mypy.stubtest", "shm_array", "--ignore-missing-stub", "--concise"]
+    environment = {**os.environ, "MYPYPATH": str(tmp_path), "PYTHONPATH": PACKAGE}
+    done = subprocess.run(
+        [*command, "--mypy-config-file", str(settings)], cwd=tmp_path, env=environment, text=True, stdout=-1, stderr=-1
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
