@@ -78,35 +78,52 @@ fn installs_and_works(python: &Python, place: &Path, compiled: bool) {
 fn every_python_here_works() {
     let place = place("wheel-everywhere");
     let python = environment();
-    let wheel = wheel(&python, &place, has_compiler(&python));
+    let quick = wheel(&python, &place, has_compiler(&python));
+    // Without a global interpreter lock there is no abi3, and pip builds a wheel without the compiled module.
+    let slow = wheel(&python, &self::place("wheel-everywhere-pure"), false);
     let pythons = pythons();
     assert!(!pythons.is_empty(), "no python3 from 3.9 on was found");
     for (version, interpreter) in pythons {
+        let wheel = if version.ends_with('t') { &slow } else { &quick };
         let home = place.join(&version);
         finished(Command::new(interpreter).args(["-m", "venv"]).arg(&home));
         let python = home.join("bin/python");
-        finished(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).arg(&wheel));
+        finished(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).arg(wheel));
         let mut run = Command::new(&python);
         println!("{}", finished(run.env_remove("SHM_ARRAY_LIBRARY").env_remove("PYTHONPATH").arg(smoke())).trim_end());
     }
 }
 
-/// By version, from PATH and from pyenv.
+/// By version, "t" behind it where there is no global interpreter lock: from PATH, from pyenv, and those that
+/// SHM_ARRAY_PYTHONS names, with colons between them.
 fn pythons() -> std::collections::BTreeMap<String, PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let names = (9..=14).map(|minor| format!("python3.{minor}")).chain(["python3".into()]);
-    let mut candidates: Vec<PathBuf> =
-        names.flat_map(|name| std::env::split_paths(&path).map(move |at| at.join(&name)).collect::<Vec<_>>()).collect();
+    let named = std::env::var_os("SHM_ARRAY_PYTHONS").unwrap_or_default();
+    let mut candidates: Vec<PathBuf> = std::env::split_paths(&path).flat_map(|at| interpreters_in(&at)).collect();
     let pyenv = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pyenv/versions"));
     let versions = pyenv.and_then(|at| fs::read_dir(at).ok()).into_iter().flatten().flatten();
     candidates.extend(versions.map(|entry| entry.path().join("bin/python")));
-    let question = "import sys; sys.version_info < (3, 9) and sys.exit(1); print('%d.%d' % sys.version_info[:2])";
+    candidates.extend(std::env::split_paths(&named).filter(|python| !python.as_os_str().is_empty()));
+    let question = "import sys; sys.version_info < (3, 9) and sys.exit(1); \
+                    print('%d.%d' % sys.version_info[:2] + sys.abiflags)";
     let answers = candidates.into_iter().filter_map(|python| {
         let output = Command::new(&python).args(["-c", question]).output().ok()?;
         let version = String::from_utf8(output.stdout).ok()?.trim().to_string();
         output.status.success().then_some((version, python))
     });
     answers.collect()
+}
+
+/// What is called python3, python3.14 or python3.14t in a directory.
+fn interpreters_in(directory: &Path) -> Vec<PathBuf> {
+    let is_version = |rest: &str| {
+        let minor = rest.strip_prefix('.').map(|minor| minor.strip_suffix('t').unwrap_or(minor));
+        rest.is_empty() || minor.is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|c| c.is_ascii_digit()))
+    };
+    let files = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    files
+        .filter(|path| path.file_name().and_then(|name| name.to_str()?.strip_prefix("python3")).is_some_and(is_version))
+        .collect()
 }
 
 /// Runs a command to its end, which must be a good one: what it printed.

@@ -22,11 +22,14 @@ Everything here is ctypes over libshm_array.so; the calls that programs make mos
 module, where it is there. Where to look:
 
     array.py, _creation.py          arrays: making and opening them, and all their methods
+    _names.py                       what names there are: list(), unlink(), collect()
+    _plain.py, _written.py          which results are plain ndarrays; what is known of writes: wait(), snapshot()
     _opened.py                      what an open array has besides its elements, and the end of it
     _lock.py, _acquiring.py         the lock of an array, also for asyncio
     _sync.py, _primitives.py        the classes with multiprocessing's names: locks; semaphores, events, barriers
     _frames.py, _topic.py, _signals.py, _fifo.py   what has no counterpart there
-    _queue.py, _pipe.py             queues and pipes; _object.py: what all objects that are no arrays have in common
+    _queue.py, _joinable.py, _pipe.py   queues and pipes; _object.py: what all objects but arrays have in common
+    _in_place.py, _leftovers.py     items of a queue where they lie; what is left in one that nobody uses any more
     _waiting.py, _asyncio.py        how to wait: so that Ctrl-C ends it, and so that an event loop goes on
     _handover.py, _interchange.py   arrays for other processes, and for other libraries
     _library.py, _structs.py        the C library's functions, structs and constants, and where it is looked for
@@ -52,14 +55,16 @@ from ._interchange import to_arrow, to_pandas, to_polars
 from ._joinable import JoinableQueue
 from ._library import version
 from ._lock import Held
+from ._names import collect, list, unlink
 from ._parallel import parallel_for
 from ._pipe import Connection, Pipe
 from ._primitives import Barrier, BoundedSemaphore, Event, Semaphore
 from ._queue import Queue, Reserved, ShutDown, Taken
+from ._records import Entry, Published, Stat
 from ._signals import Signals
 from ._sync import Condition, Lock, RLock
 from ._topic import Subscription, Topic
-from .array import Array, Entry, Published, Stat, collect, create, list, open, open_fd, unlink
+from .array import Array, create, open, open_fd
 
 __version__ = "0.1.0"
 

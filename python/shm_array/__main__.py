@@ -13,7 +13,7 @@ import sys
 import sysconfig
 import time
 
-from . import array
+from . import _names
 
 PROGRAM = "shm-array"
 
@@ -34,7 +34,7 @@ def main(arguments):
     if arguments == ["list"]:
         print_list()
     elif arguments == ["collect"]:
-        print(f"{array.collect()} removed")
+        print(f"{_names.collect()} removed")
     elif not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
     else:
@@ -46,7 +46,7 @@ def main(arguments):
 
 def print_list():
     rows = [("NAME", "DTYPE", "SHAPE", "SIZE", "LIFETIME", "IN USE", "LOCKED BY", "CREATED")]
-    for entry in array.list():
+    for entry in _names.list():
         rows.append(
             (
                 entry.name,

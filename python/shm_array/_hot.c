@@ -67,7 +67,8 @@ static PyObject *bind(PyObject *module, PyObject *args)
 
 /* --- what is kept for each object, as attributes that Python code reads and writes like any others */
 
-/* A ctypes object that holds a pointer, and the pointer. */
+/* A ctypes object that holds a pointer, and the pointer. Of which kind it is the class says, in its attribute _Handle: a
+ * pointer to something else would be a crash. */
 typedef struct {
     PyObject *object;
     void *address; /* NULL: nothing is open any more */
@@ -88,7 +89,12 @@ static int handle_set(PyObject *self, PyObject *object, void *offset)
     if (object == Py_None)
         object = NULL;
     if (object != NULL) {
-        PyObject *value = PyObject_GetAttrString(object, "value");
+        PyObject *kind = PyObject_GetAttrString(self, "_Handle");
+        int is_one = kind == NULL ? -1 : PyObject_IsInstance(object, kind);
+        if (is_one == 0)
+            PyErr_Format(PyExc_TypeError, "%R is no %R", object, kind);
+        Py_XDECREF(kind);
+        PyObject *value = is_one == 1 ? PyObject_GetAttrString(object, "value") : NULL;
         if (value == NULL)
             return -1;
         address = value == Py_None ? NULL : PyLong_AsVoidPtr(value);
@@ -140,7 +146,10 @@ typedef struct {
 
 static PyTypeObject *quick_type, *opened_type;
 static PyTypeObject *held_class; /* Held, which is what array.lock() returns */
+static PyObject *pipe_handle;    /* PipeHandle, which ends of pipes have */
 static PyObject *dumps, *loads, *protocol, *base_word;
+
+/* --- their lives: the garbage collector sees through them, for a class of a caller's can close a circle */
 
 static void freed(PyObject *self)
 {
@@ -149,31 +158,105 @@ static void freed(PyObject *self)
     Py_DECREF(type);
 }
 
-static void quick_dealloc(PyObject *object)
+static int quick_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Quick *self = (Quick *)object;
-    Py_XDECREF(self->handle.object);
-    Py_XDECREF(self->dtype);
-    free(self->room);
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->handle.object);
+    Py_VISIT(self->dtype);
+    return 0;
+}
+
+static int quick_clear(PyObject *object)
+{
+    Quick *self = (Quick *)object;
+    self->handle.address = NULL;
+    Py_CLEAR(self->handle.object);
+    Py_CLEAR(self->dtype);
+    return 0;
+}
+
+static void quick_dealloc(PyObject *object)
+{
+    PyObject_GC_UnTrack(object);
+    quick_clear(object);
+    free(((Quick *)object)->room);
     freed(object);
+}
+
+static int connection_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    QuickConnection *self = (QuickConnection *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->reader);
+    Py_VISIT(self->writer);
+    Py_VISIT(self->pollable);
+    return 0;
+}
+
+static int connection_clear(PyObject *object)
+{
+    QuickConnection *self = (QuickConnection *)object;
+    Py_CLEAR(self->reader);
+    Py_CLEAR(self->writer);
+    Py_CLEAR(self->pollable);
+    return 0;
 }
 
 static void connection_dealloc(PyObject *object)
 {
-    QuickConnection *self = (QuickConnection *)object;
-    Py_XDECREF(self->reader);
-    Py_XDECREF(self->writer);
-    Py_XDECREF(self->pollable);
+    PyObject_GC_UnTrack(object);
+    connection_clear(object);
     freed(object);
 }
 
-static void opened_dealloc(PyObject *object)
+static int opened_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    QuickOpened *self = (QuickOpened *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->handle.object);
+    for (int i = 0; i < self->spares; i++)
+        Py_VISIT(self->spare[i].object);
+    return 0;
+}
+
+static int opened_clear(PyObject *object)
 {
     QuickOpened *self = (QuickOpened *)object;
     while (self->spares > 0)
         Py_DECREF(self->spare[--self->spares].object);
-    Py_XDECREF(self->handle.object);
+    self->handle.address = NULL;
+    Py_CLEAR(self->handle.object);
+    return 0;
+}
+
+static void opened_dealloc(PyObject *object)
+{
+    PyObject_GC_UnTrack(object);
+    opened_clear(object);
     freed(object);
+}
+
+static int held_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    QuickHeld *self = (QuickHeld *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->handle.object);
+    Py_VISIT(self->array);
+    Py_VISIT(self->opened);
+    Py_VISIT(self->range);
+    return 0;
+}
+
+static int held_clear(PyObject *object)
+{
+    QuickHeld *self = (QuickHeld *)object;
+    self->handle.address = NULL;
+    Py_CLEAR(self->handle.object);
+    Py_CLEAR(self->array);
+    Py_CLEAR(self->opened);
+    Py_CLEAR(self->range);
+    return 0;
 }
 
 /* Nobody gave the lock back: the end of the handle does, and Python code tells. */
@@ -192,11 +275,8 @@ static void held_finalize(PyObject *object)
 
 static void held_dealloc(PyObject *object)
 {
-    QuickHeld *self = (QuickHeld *)object;
-    Py_XDECREF(self->handle.object);
-    Py_XDECREF(self->array);
-    Py_XDECREF(self->opened);
-    Py_XDECREF(self->range);
+    PyObject_GC_UnTrack(object);
+    held_clear(object);
     freed(object);
 }
 
@@ -305,17 +385,39 @@ static PyObject *none(void)
     return Py_None;
 }
 
-/* Whether a call has at most so many arguments, and among the named ones only those that tell how long to wait: what
- * they say does not matter where there is nothing to wait for. */
-static bool is_plain(Arguments given, Py_ssize_t least, Py_ssize_t most)
+/* Which arguments a call may have besides those that it must have: they tell how long to wait. */
+typedef enum { BLOCK_AND_TIMEOUT, ONLY_TIMEOUT, NO_MORE } Waiting;
+
+static const char *const waiting[NO_MORE] = {"block", "timeout"};
+
+/* Whether the argument, `block` or `timeout`, is one that nobody can object to. */
+static bool is_good(PyObject *value, int which)
 {
-    Py_ssize_t named = given.names == NULL ? 0 : PyTuple_Size(given.names);
-    if (given.count < least || given.count + named > most)
+    if (which == 0)
+        return value == Py_True || value == Py_False;
+    if (PyFloat_CheckExact(value))
+        return PyFloat_AsDouble(value) >= 0;
+    int overflow = 0;
+    return value == Py_None ||
+           (PyLong_CheckExact(value) && PyLong_AsLongAndOverflow(value, &overflow) >= 0 && overflow == 0);
+}
+
+/* Whether a call has the arguments that it must have, and of the others only good ones: what they say does not matter
+ * where there is nothing to wait for. All else the Python method looks at, and refuses it or not. */
+static bool is_plain(Arguments given, Py_ssize_t must, Waiting first)
+{
+    Py_ssize_t named = given.names == NULL ? 0 : PyTuple_Size(given.names), others = given.count - must;
+    if (others < 0 || others + named > NO_MORE - (int)first)
         return false;
+    for (Py_ssize_t i = 0; i < others; i++)
+        if (!is_good(given.values[must + i], (int)(first + i)))
+            return false;
     for (Py_ssize_t i = 0; i < named; i++) {
+        int which = first + (int)others; /* those before it are there without a name */
         PyObject *name = PyTuple_GetItem(given.names, i);
-        if (PyUnicode_CompareWithASCIIString(name, "block") != 0 &&
-            PyUnicode_CompareWithASCIIString(name, "timeout") != 0)
+        while (which < NO_MORE && PyUnicode_CompareWithASCIIString(name, waiting[which]) != 0)
+            which++;
+        if (which == NO_MORE || !is_good(given.values[given.count + i], which))
             return false;
     }
     return true;
@@ -367,7 +469,8 @@ static bool takes(Handle handle, uint32_t mode, bool patient)
 static PyObject *lock_acquire(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2) && takes(((Quick *)self)->handle, SHM_ARRAY_EXCLUSIVE, is_patient(given, 0)))
+    if (is_plain(given, 0, BLOCK_AND_TIMEOUT) &&
+        takes(((Quick *)self)->handle, SHM_ARRAY_EXCLUSIVE, is_patient(given, 0)))
         return truth(true);
     return slowly(LOCK_ACQUIRE, self, given);
 }
@@ -416,7 +519,7 @@ static bool rlock_taken(PyObject *object, bool patient)
 static PyObject *rlock_acquire(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2) && rlock_taken(self, is_patient(given, 0)))
+    if (is_plain(given, 0, BLOCK_AND_TIMEOUT) && rlock_taken(self, is_patient(given, 0)))
         return truth(true);
     return slowly(RLOCK_ACQUIRE, self, given);
 }
@@ -468,7 +571,7 @@ static bool permit_given(PyObject *self)
 static PyObject *semaphore_acquire(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2) && permit_taken(self, is_patient(given, 0)))
+    if (is_plain(given, 0, BLOCK_AND_TIMEOUT) && permit_taken(self, is_patient(given, 0)))
         return truth(true);
     return slowly(SEMAPHORE_ACQUIRE, self, given);
 }
@@ -476,7 +579,7 @@ static PyObject *semaphore_acquire(PyObject *self, PyObject *const *values, Py_s
 static PyObject *semaphore_release(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 0) && permit_given(self))
+    if (is_plain(given, 0, NO_MORE) && permit_given(self))
         return none();
     return slowly(SEMAPHORE_RELEASE, self, given);
 }
@@ -530,7 +633,7 @@ static PyObject *queue_put(PyObject *object, PyObject *const *values, Py_ssize_t
 {
     Arguments given = {values, count, names};
     Quick *self = (Quick *)object;
-    if (is_plain(given, 1, 3) && self->dtype == Py_None) {
+    if (is_plain(given, 1, BLOCK_AND_TIMEOUT) && self->dtype == Py_None) {
         PyObject *bytes = simple_pickle(given.values[0]);
         bool sent = bytes != NULL && queue_sent(self, bytes, is_patient(given, 1));
         Py_XDECREF(bytes);
@@ -545,7 +648,7 @@ static PyObject *queue_put(PyObject *object, PyObject *const *values, Py_ssize_t
 static PyObject *queue_send(PyObject *object, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 1, 3)) {
+    if (is_plain(given, 1, BLOCK_AND_TIMEOUT)) {
         PyObject *bytes = given.values[0];
         if (PyBytes_CheckExact(bytes) && queue_sent((Quick *)object, bytes, is_patient(given, 1)))
             return none();
@@ -585,7 +688,7 @@ static PyObject *queue_get(PyObject *object, PyObject *const *values, Py_ssize_t
 {
     Arguments given = {values, count, names};
     Quick *self = (Quick *)object;
-    if (is_plain(given, 0, 2) && self->dtype == Py_None) {
+    if (is_plain(given, 0, BLOCK_AND_TIMEOUT) && self->dtype == Py_None) {
         PyObject *bytes = queue_received(self, is_patient(given, 0));
         if (bytes != NULL || PyErr_Occurred())
             return unpickled(bytes);
@@ -596,7 +699,7 @@ static PyObject *queue_get(PyObject *object, PyObject *const *values, Py_ssize_t
 static PyObject *queue_receive(PyObject *object, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 2)) {
+    if (is_plain(given, 0, BLOCK_AND_TIMEOUT)) {
         PyObject *bytes = queue_received((Quick *)object, is_patient(given, 0));
         if (bytes != NULL || PyErr_Occurred())
             return bytes;
@@ -608,11 +711,13 @@ static PyObject *queue_receive(PyObject *object, PyObject *const *values, Py_ssi
 
 enum { HEAD = 8 };
 
-/* The handle of an end of a pipe; nothing where it is closed, or not there. */
+/* The handle of an end of a pipe; nothing where it is closed, or not there, or something else. */
 static Handle handle_of(PyObject *end)
 {
-    bool is_end = end != NULL && PyType_IsSubtype(Py_TYPE(end), quick_type);
-    return is_end ? ((Quick *)end)->handle : (Handle){NULL, NULL};
+    bool is_quick = end != NULL && PyType_IsSubtype(Py_TYPE(end), quick_type);
+    Handle handle = is_quick ? ((Quick *)end)->handle : (Handle){NULL, NULL};
+    bool is_end = handle.object != NULL && (PyObject *)Py_TYPE(handle.object) == pipe_handle;
+    return is_end ? handle : (Handle){NULL, NULL};
 }
 
 typedef enum { NOTHING, DONE, FAILED } Outcome;
@@ -672,7 +777,7 @@ static Outcome connection_sent(QuickConnection *self, PyObject *bytes)
 static PyObject *connection_send(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 1, 1)) {
+    if (is_plain(given, 1, NO_MORE)) {
         PyObject *bytes = simple_pickle(given.values[0]);
         Outcome outcome = bytes == NULL ? NOTHING : connection_sent((QuickConnection *)self, bytes);
         Py_XDECREF(bytes);
@@ -687,7 +792,7 @@ static PyObject *connection_send(PyObject *self, PyObject *const *values, Py_ssi
 static PyObject *connection_send_bytes(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 1, 1) && PyBytes_CheckExact(given.values[0])) {
+    if (is_plain(given, 1, NO_MORE) && PyBytes_CheckExact(given.values[0])) {
         Outcome outcome = connection_sent((QuickConnection *)self, given.values[0]);
         if (outcome != NOTHING)
             return outcome == DONE ? none() : NULL;
@@ -758,7 +863,7 @@ static PyObject *connection_receive(PyObject *self, PyObject *args)
 static PyObject *connection_receive_bytes(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    if (is_plain(given, 0, 0)) {
+    if (is_plain(given, 0, NO_MORE)) {
         PyObject *bytes = connection_received((QuickConnection *)self);
         if (bytes != NULL || PyErr_Occurred())
             return bytes;
@@ -814,14 +919,14 @@ static PyObject *array_locked(PyObject *array, uint32_t mode)
 static PyObject *array_lock(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    PyObject *held = is_plain(given, 0, 1) ? array_locked(self, SHM_ARRAY_EXCLUSIVE) : NULL;
+    PyObject *held = is_plain(given, 0, ONLY_TIMEOUT) ? array_locked(self, SHM_ARRAY_EXCLUSIVE) : NULL;
     return held != NULL || PyErr_Occurred() ? held : slowly(ARRAY_LOCK, self, given);
 }
 
 static PyObject *array_shared(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names)
 {
     Arguments given = {values, count, names};
-    PyObject *held = is_plain(given, 0, 1) ? array_locked(self, SHM_ARRAY_SHARED) : NULL;
+    PyObject *held = is_plain(given, 0, ONLY_TIMEOUT) ? array_locked(self, SHM_ARRAY_SHARED) : NULL;
     return held != NULL || PyErr_Occurred() ? held : slowly(ARRAY_SHARED, self, given);
 }
 
@@ -928,6 +1033,12 @@ static PyObject *put_in_front(PyObject *module, PyObject *args)
         Py_INCREF(cls);
         held_class = (PyTypeObject *)cls;
     }
+    if (strcmp(methods[i].class_name, "Connection") == 0) {
+        PyObject *before = pipe_handle;
+        if ((pipe_handle = PyObject_GetAttrString((PyObject *)cls, "_Handle")) == NULL)
+            return NULL;
+        Py_XDECREF(before);
+    }
     PyMethodDef *made = &methods[i].definition; /* it and its words stay for ever, as the class does */
     *made = (PyMethodDef){methods[i].name, (PyCFunction)methods[i].function, methods[i].flags, words};
     return made->ml_flags == METH_O ? PyCFunction_New(made, NULL) : PyDescr_NewMethod((PyTypeObject *)cls, made);
@@ -953,16 +1064,15 @@ static PyObject *taken_from(const char *module_name, const char *name)
 
 static bool fill(PyObject *module)
 {
-    enum { FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE };
-    PyType_Slot quick_slots[] = {
-        {Py_tp_dealloc, quick_dealloc}, {Py_tp_getset, quick_properties}, {Py_tp_members, quick_members}, {0, NULL}};
-    PyType_Slot connection_slots[] = {
-        {Py_tp_dealloc, connection_dealloc}, {Py_tp_members, connection_members}, {0, NULL}};
+    enum { FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC };
+#define LIFE(name) {Py_tp_dealloc, name##_dealloc}, {Py_tp_traverse, name##_traverse}, {Py_tp_clear, name##_clear}
+    PyType_Slot quick_slots[] = {LIFE(quick), {Py_tp_getset, quick_properties}, {Py_tp_members, quick_members}, {0, NULL}};
+    PyType_Slot connection_slots[] = {LIFE(connection), {Py_tp_members, connection_members}, {0, NULL}};
     PyType_Slot opened_slots[] = {
-        {Py_tp_dealloc, opened_dealloc}, {Py_tp_getset, opened_properties}, {Py_tp_members, opened_members}, {0, NULL}};
+        LIFE(opened), {Py_tp_getset, opened_properties}, {Py_tp_members, opened_members}, {0, NULL}};
     PyType_Slot held_slots[] = {
-        {Py_tp_dealloc, held_dealloc}, {Py_tp_finalize, held_finalize}, {Py_tp_getset, held_properties},
-        {Py_tp_members, held_members}, {0, NULL}};
+        LIFE(held), {Py_tp_finalize, held_finalize}, {Py_tp_getset, held_properties}, {Py_tp_members, held_members},
+        {0, NULL}};
     PyType_Spec quick = {"shm_array._hot.Quick", sizeof(Quick), 0, FLAGS, quick_slots};
     PyType_Spec connection = {"shm_array._hot.QuickConnection", sizeof(QuickConnection), 0, FLAGS, connection_slots};
     PyType_Spec opened = {"shm_array._hot.QuickOpened", sizeof(QuickOpened), 0, FLAGS, opened_slots};

@@ -13,13 +13,17 @@ import numpy as np
 
 from . import _library
 from ._handover import LEASE_SECONDS, by_reference
+from ._leftovers import LONG_MARK
 from ._library import check, library
 from ._opened import opened_of
-from ._queue import _KEPT_NS, _PLAIN, Full, Queue, _in_shared_memory, _patience
-from ._waiting import in_slices
+from ._queue import _KEPT_NS, _PLAIN, Queue
 from .array import open
 
 _get_ident = threading.get_ident
+
+
+def _dumps(obj):
+    return pickle.dumps(obj if type(obj) in _PLAIN else by_reference(obj, lease=LEASE_SECONDS), 5)
 
 
 class JoinableQueue(Queue):
@@ -100,11 +104,10 @@ class JoinableQueue(Queue):
         task = [message, None]
         self._tasks.push(task)
         data = memoryview((ctypes.c_char * message.len).from_address(message.data)).cast("B").toreadonly()
-        item = self._item(data) if make is None else make(data)
-        if type(item) is _Long:
-            task[1] = open(item.name)
-            item = pickle.loads(memoryview(np.asarray(task[1])))
-        return 0, item
+        if self.dtype is None and data[: len(LONG_MARK)] == LONG_MARK:
+            task[1] = open(bytes(data[len(LONG_MARK) :]).decode())
+            data = memoryview(np.asarray(task[1]))
+        return 0, self._item(data) if make is None else make(data)
 
     def get_many(self, most, block=True, timeout=None):
         """Receive an item, waiting for it as get() does, and those behind it: each wants a task_done()."""
@@ -118,32 +121,13 @@ class JoinableQueue(Queue):
 
     # --- what may be received twice must arrive twice
 
-    def put(self, obj, block=True, timeout=None, *, priority=0):
-        """Send an item, waiting at most `timeout` seconds for room. Raises queue.Full, ShutDown.
+    _dumps = staticmethod(_dumps)
 
-        Last-close arrays in it are kept for ten minutes, and longer as long as somebody has them open.
-        """
-        if self.dtype is not None:
-            return super().put(obj, block, timeout, priority=priority)
-        send, array = self._parcel(obj, priority)
-        try:
-            code = in_slices(send, _patience(timeout) if block else 0)
-            if code != 0:
-                self._refuse(code, Full)
-        except BaseException:
-            if array is not None:
-                array.unlink()
-            raise
-
-    def _parcel(self, obj, priority):
-        if self.dtype is not None:
-            return super()._parcel(obj, priority)
-        data, array = _dumps(obj), None
-        if len(data) > self.item_bytes:
-            array = _in_shared_memory(data)
-            check(library.shm_array_lease(opened_of(array).handle, _KEPT_NS))
-            data = pickle.dumps(_Long(array.name), 5)
-        return lambda time: library.shm_queue_send(self._handle, data, len(data), priority, time), array
+    def _long_attempt(self, array, priority):
+        """It goes as its name: an array of the queue's own would be gone with the first who receives it."""
+        check(library.shm_array_lease(opened_of(array).handle, _KEPT_NS))
+        data = LONG_MARK + array.name.encode()
+        return lambda time: library.shm_queue_send(self._handle, data, len(data), priority, time)
 
     def put_many(self, items, block=True, timeout=None, *, priority=0):
         """Send several items, one after the other, as put() does: how many."""
@@ -151,13 +135,6 @@ class JoinableQueue(Queue):
         for item in items:
             self.put(item, block, timeout, priority=priority)
         return len(items)
-
-
-class _Long:
-    """Stands for an item that is longer than item_bytes, in the queue."""
-
-    def __init__(self, name):
-        self.name = name
 
 
 class _Tasks:
@@ -187,7 +164,3 @@ class _Tasks:
     def forget_parent(self):
         if self.pid != os.getpid():  # a forked child has received nothing
             self.__init__()
-
-
-def _dumps(obj):
-    return pickle.dumps(obj if type(obj) in _PLAIN else by_reference(obj, lease=LEASE_SECONDS), 5)

@@ -28,6 +28,7 @@ class Held(QuickHeld):
     # lock has been given back serves the next Held.
 
     __slots__ = ()
+    _Handle = _library.Handle
 
     def __init__(self, array, rows=None):
         self.owner_died = False

@@ -29,6 +29,8 @@ class Opened(QuickOpened):
         "spare", "untracked",
     )  # fmt: skip
 
+    _Handle = _library.Handle
+
     def __init__(self, handle, view, untracked):
         self.handle = handle
         self.untracked = untracked

@@ -12,7 +12,7 @@ from ._arguments import as_name, one_of
 from ._handover import teach
 from ._library import check, library
 from ._object import Object, _reduce_for_many, _reduce_for_one
-from ._queue import _dumps
+from ._queue import dumps
 from ._quick import QuickConnection, quicken
 from ._waiting import NOT_YET, in_slices
 
@@ -158,7 +158,12 @@ class Connection(QuickConnection):
     One thread at a time should send, and one receive: messages beyond 4 KiB go in pieces, and would be mixed up.
     """
 
+    _Handle = _library.PipeHandle
+
     def __init__(self, reader, writer):
+        for end in (reader, writer):
+            if not isinstance(end, (End, type(None))):
+                raise TypeError(f"{end!r} is no end of a pipe: Pipe() and Connection.open() make Connections")
         self._reader, self._writer = reader, writer
         self._pollable = None
 
@@ -194,7 +199,7 @@ class Connection(QuickConnection):
 
     def send(self, obj):
         """Send anything that can be pickled; shared arrays go by their handle. Raises BrokenPipeError."""
-        self.send_bytes(_dumps(obj))
+        self.send_bytes(dumps(obj))
 
     def recv(self):
         """Receive what send() sent. Raises EOFError when nothing is left, and no process has the other end."""

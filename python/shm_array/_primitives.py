@@ -44,7 +44,8 @@ class Semaphore(Object):
 
     def acquire(self, block=True, timeout=None):
         """Take one, waiting at most `timeout` seconds: True, or False if there was none."""
-        return self._attempt(0) == 0 or self._settle(in_slices(self._attempt, patience(block, timeout)))
+        timeout = patience(block, timeout)
+        return self._attempt(0) == 0 or self._settle(in_slices(self._attempt, timeout))
 
     def _attempt(self, nanoseconds):
         return library.shm_semaphore_wait(self._handle, nanoseconds)
@@ -131,7 +132,7 @@ class Event(Object):
 
     def wait(self, timeout=None):
         """Wait until it is set: True, or False if `timeout` seconds have passed."""
-        code = in_slices(self._attempt, None if timeout is None else max(0, timeout))
+        code = in_slices(self._attempt, patience(True, timeout))
         if code in NOT_YET:
             return False
         self._check(code)
@@ -212,7 +213,7 @@ class Barrier(Object):
                 return errno.ECANCELED
             return library.shm_barrier_wait(self._handle, nanoseconds, ctypes.byref(number))
 
-        code = in_slices(attempt, None if timeout is None else max(0, timeout))
+        code = in_slices(attempt, patience(True, timeout))
         if code in NOT_YET:
             self.abort()
         if code in NOT_YET or code in (errno.EOWNERDEAD, errno.ECANCELED):

@@ -16,22 +16,35 @@ import numpy as np
 from . import _asyncio, _dtype, _library
 from ._arguments import whole
 from ._handover import LEASE_SECONDS
-from ._library import check, library
+from ._leftovers import LONG, leave
+from ._library import library
+from ._in_place import Reserved, Taken
 from ._object import Object
 from ._opened import opened_of
 from ._quick import quicken
-from ._waiting import NOT_YET, in_slices
+from ._waiting import NOT_YET, in_slices, patience
 from .array import Array, _open_flags, create
 
 Empty, Full = queue.Empty, queue.Full
 _PLAIN = frozenset((bytes, str, int, float, bool, type(None)))  # nothing in them can be handed over
 _KEPT_NS = 24 * 3600 * 10**9  # how long a long item can wait to be received: the most that there is
 _ROOM = 1 << 20  # bytes for what get_many() receives, or one item
-_LONG = "shm_array.item."  # names of the arrays in which long items travel
+_LEAST = 128  # bytes that hold the handle of such an array
 
 
 class ShutDown(getattr(queue, "ShutDown", Exception)):
     """The queue is finished: nothing can be put, or nothing is left to get. From Python 3.13 on a queue.ShutDown."""
+
+
+def dumps(obj):
+    """A pickle in which what can be handed over by handle is."""
+    if type(obj) in _PLAIN:
+        return pickle.dumps(obj, 5)
+    from multiprocessing.reduction import ForkingPickler
+
+    buffer = io.BytesIO()
+    ForkingPickler(buffer, 5).dump(obj)
+    return buffer.getvalue()
 
 
 @quicken
@@ -39,7 +52,8 @@ class Queue(Object):
     """multiprocessing.Queue: what any process puts, one of them gets, in order.
 
     maxsize     how many items there may be; 0: 4096. Memory for all of them is reserved
-    item_bytes  bytes of one item in its place. A longer one goes through shared memory of its own, which takes longer
+    item_bytes  bytes of one item in its place; without a dtype at least 128. A longer one goes through shared memory of
+                its own, which takes longer
     dtype       None: anything that can be pickled; else each item is one or more elements of it, and get() returns a
                 one-dimensional ndarray of them
     priorities  how many there are, at most 8: put(x, priority=1) goes before all of priority 0
@@ -52,6 +66,7 @@ class Queue(Object):
 
     _kind = "queue"
     _Handle = _library.QueueHandle
+    _dumps = staticmethod(dumps)
 
     def __init__(
         self,
@@ -68,6 +83,8 @@ class Queue(Object):
         text = None if dtype is None else _dtype.to_text(np.dtype(dtype))[0].encode()
         flags = _library.QUEUE_SPSC if spsc else 0
         size = maxsize if maxsize > 0 else 4096
+        if dtype is None:
+            item_bytes = max(item_bytes, _LEAST)
         self._create(name, lifetime, exist_ok, size, item_bytes, text, priorities, flags)
 
     def _begin(self, handle):
@@ -82,50 +99,44 @@ class Queue(Object):
 
     def put(self, obj, block=True, timeout=None, *, priority=0):
         """Send an item, waiting at most `timeout` seconds for room. Raises queue.Full, ShutDown."""
+        timeout = patience(block, timeout)
         if self.dtype is not None:
             elements = np.ascontiguousarray(obj, self.dtype)
-            return self._send(elements.__array_interface__["data"][0], elements.nbytes, block, timeout, priority)
-        data = _dumps(obj)
-        if len(data) > self.item_bytes:
-            return self._send_long(data, block, timeout, priority)
-        return self._send(data, len(data), block, timeout, priority)
+            return self._send(elements.__array_interface__["data"][0], elements.nbytes, timeout, priority)
+        self._send_bytes(self._dumps(obj), timeout, priority)
 
     def put_nowait(self, obj):
         """put(obj, False)."""
         return self.put(obj, False)
 
     def send_bytes(self, data, block=True, timeout=None, *, priority=0):
-        """Send bytes as they are, at most `item_bytes` of them, for recv_bytes(); raises as put() does."""
-        data = bytes(data)
-        self._send(data, len(data), block, timeout, priority)
+        """Send bytes as they are, for recv_bytes(); raises as put() does."""
+        timeout = patience(block, timeout)
+        self._send_bytes(bytes(data), timeout, priority)
 
-    def _send(self, data, length, block, timeout, priority):
-        code = library.shm_queue_send(self._handle, data, length, priority, 0)
-        if code == errno.EAGAIN and block:
-            code = in_slices(
-                lambda time: library.shm_queue_send(self._handle, data, length, priority, time), _patience(timeout)
-            )
-        if code != 0:
-            self._refuse(code, Full)
-
-    def _send_long(self, data, block, timeout, priority):
-        """As an array of bytes, which the queue keeps until it is received."""
-        array = _in_shared_memory(data)
+    def _send_bytes(self, data, timeout, priority):
+        if len(data) <= self.item_bytes or self.dtype is not None:
+            return self._send(data, len(data), timeout, priority)
+        send, array = self._parcel(data, priority)
         try:
-            code = in_slices(self._array_attempt(array, _KEPT_NS, priority), _patience(timeout) if block else 0)
+            code = in_slices(send, timeout)
             if code != 0:
                 self._refuse(code, Full)
         except BaseException:
             array.unlink()
             raise
 
-    def _array_attempt(self, array, kept_ns, priority):
-        handle = opened_of(array).handle
-        return lambda time: library.shm_queue_send_array(self._handle, handle, kept_ns, priority, time)
+    def _send(self, data, length, timeout, priority):
+        code = library.shm_queue_send(self._handle, data, length, priority, 0)
+        if code == errno.EAGAIN and timeout != 0:
+            code = in_slices(lambda time: library.shm_queue_send(self._handle, data, length, priority, time), timeout)
+        if code != 0:
+            self._refuse(code, Full)
 
     async def put_async(self, obj, *, priority=0):
         """Send an item, while the event loop goes on; it waits for room. Raises ShutDown."""
-        send, array = self._parcel(obj, priority)
+        data = self._dumps(obj) if self.dtype is None else np.ascontiguousarray(obj, self.dtype).tobytes()
+        send, array = self._parcel(data, priority)
 
         def attempt():
             code = send(0)
@@ -142,13 +153,25 @@ class Queue(Object):
                 array.unlink()
             raise
 
-    def _parcel(self, obj, priority):
-        """A function that tries to send an item for so many nanoseconds, and the array that a long one travels in."""
-        data = _dumps(obj) if self.dtype is None else np.ascontiguousarray(obj, self.dtype).tobytes()
+    def _parcel(self, data, priority):
+        """A function that tries to send bytes for so many nanoseconds, and the array that a long one travels in."""
         if self.dtype is None and len(data) > self.item_bytes:
+            if self.item_bytes < _LEAST:
+                raise ValueError(
+                    f"an item of {len(data)} bytes is longer than item_bytes, {self.item_bytes}, and the handle by "
+                    f"which longer ones travel does not fit either: make the queue with item_bytes of {_LEAST} or more"
+                )
             array = _in_shared_memory(data)
-            return self._array_attempt(array, _KEPT_NS, priority), array
+            return self._long_attempt(array, priority), array
         return lambda time: library.shm_queue_send(self._handle, data, len(data), priority, time), None
+
+    def _long_attempt(self, array, priority):
+        """It goes as a message that stands for an array of bytes, which is kept until it is received."""
+        return self._array_attempt(array, _KEPT_NS, priority)
+
+    def _array_attempt(self, array, kept_ns, priority):
+        handle = opened_of(array).handle
+        return lambda time: library.shm_queue_send_array(self._handle, handle, kept_ns, priority, time)
 
     def _room_descriptor(self):
         number = ctypes.c_int()
@@ -165,8 +188,8 @@ class Queue(Object):
         opened = opened_of(array)
         if (array.size and opened.place_of(array)) or array.nbytes != opened.nbytes or not array.flags.forc:
             raise ValueError("this is a view of a part of a shared array: put() sends it, or send the whole")
-        kept_ns = whole("keep", int(keep * 1e9))
-        code = in_slices(self._array_attempt(array, kept_ns, priority), _patience(timeout) if block else 0)
+        timeout, kept_ns = patience(block, timeout), whole("keep", int(keep * 1e9))
+        code = in_slices(self._array_attempt(array, kept_ns, priority), timeout)
         if code != 0:
             self._refuse(code, Full)
 
@@ -179,7 +202,7 @@ class Queue(Object):
         if self.dtype is not None:
             data = [np.ascontiguousarray(item, self.dtype).tobytes() for item in items]
         else:
-            data = [_dumps(item) for item in items]
+            data = [self._dumps(item) for item in items]
         longest = max(map(len, data), default=0)
         if longest > self.item_bytes:
             raise ValueError(f"an item has {longest} bytes, more than item_bytes, {self.item_bytes}: put() sends it")
@@ -191,7 +214,7 @@ class Queue(Object):
                 self._handle, places, lengths, len(data), priority, time, ctypes.byref(sent)
             )
 
-        code = in_slices(attempt, _patience(timeout) if block else 0)
+        code = in_slices(attempt, patience(block, timeout))
         if code != 0:
             self._refuse(code, Full)
         return sent.value
@@ -202,7 +225,7 @@ class Queue(Object):
         It is an ndarray of `count` elements of the queue's dtype, or of `count` bytes for recv_bytes() where it has
         none; sent at the end of the block, and given back if the block raises. Takes and raises what put() does.
         """
-        return Reserved(self, count, _patience(timeout) if block else 0, priority)
+        return Reserved(self, count, patience(block, timeout), priority)
 
     def _refuse(self, code, not_yet):
         if code in NOT_YET:
@@ -218,15 +241,16 @@ class Queue(Object):
         return self._get(block, timeout, None)
 
     def _get(self, block, timeout, make):
+        timeout = patience(block, timeout)
         code, item = self._receive(0, make)
-        if code == errno.EAGAIN and block:
+        if code == errno.EAGAIN and timeout != 0:
 
             def attempt(time):
                 nonlocal item
                 code, item = self._receive(time, make)
                 return code
 
-            code = in_slices(attempt, _patience(timeout))
+            code = in_slices(attempt, timeout)
         if code != 0:
             self._refuse(code, Empty)
         return item
@@ -236,7 +260,7 @@ class Queue(Object):
         return self.get(False)
 
     def recv_bytes(self, block=True, timeout=None):
-        """Receive the bytes that send_bytes() sent; raises as get() does."""
+        """Receive the bytes that send_bytes() sent; raises as get() does. An array of put_array() comes as itself."""
         return self._get(block, timeout, bytes)
 
     def _receive(self, nanoseconds, make=None):
@@ -252,21 +276,22 @@ class Queue(Object):
             self._rooms.append(room)
             return 0, item
         self._rooms.append(room)
-        if code == errno.EBADMSG and make is None:
-            return self._receive_long()
+        if code == errno.EBADMSG:
+            return self._receive_long(make)
         return code, None
 
-    def _receive_long(self):
+    def _receive_long(self, make):
         handle = _library.Handle()
         code = library.shm_queue_receive_array(self._handle, _library.READ, 0, ctypes.byref(handle))
         if code == errno.EBADMSG:  # another consumer was faster, and the next one is short
-            return self._receive(0)
+            return self._receive(0, make)
         if code != 0:
             return code, None
         array = Array._over(handle)
-        if not array.name.startswith(_LONG):  # somebody sent an array, and it is the item
+        if not array.name.startswith(LONG.decode()):  # somebody sent an array, and it is the item
             return 0, array
-        return 0, self._item(memoryview(np.asarray(array)))
+        data = memoryview(np.asarray(array))
+        return 0, self._item(data) if make is None else make(data)
 
     def _item(self, data):
         if self.dtype is None:
@@ -284,7 +309,7 @@ class Queue(Object):
         def attempt(time):
             return library.shm_queue_receive_array(self._handle, flags, time, ctypes.byref(handle))
 
-        code = in_slices(attempt, _patience(timeout) if block else 0)
+        code = in_slices(attempt, patience(block, timeout))
         if code != 0:
             self._refuse(code, Empty)
         return Array._over(handle)
@@ -303,7 +328,7 @@ class Queue(Object):
                 self._handle, room, len(room), most, time, lengths, ctypes.byref(count)
             )
 
-        code = in_slices(attempt, _patience(timeout) if block else 0)
+        code = in_slices(attempt, patience(block, timeout))
         if code == errno.EBADMSG:  # a long one, or an array
             return [self.get(block, timeout)]
         if code != 0:
@@ -325,7 +350,7 @@ class Queue(Object):
         def attempt(time):
             return library.shm_queue_take(self._handle, time, ctypes.byref(message))
 
-        code = in_slices(attempt, _patience(timeout) if block else 0)
+        code = in_slices(attempt, patience(block, timeout))
         if code != 0:
             self._refuse(code, Empty)
         return Taken(self, message)
@@ -377,48 +402,23 @@ class Queue(Object):
         """Say that nothing more will be put: put() raises ShutDown everywhere, get() when all has been received."""
         self._check(library.shm_queue_finish(self._handle))
 
+    def close(self):
+        """Use it no more. If nobody else can use it either, what long items lie in goes with it."""
+        leave(self, super().close)
+
+    def __del__(self):
+        if getattr(self, "_handle", None) is not None:
+            self.close()
+
     def join_thread(self):
         """Nothing: no thread sends, and what was put is there."""
 
     cancel_join_thread = join_thread
 
 
-class Reserved:
-    """Room for an item that is being filled: see Queue.reserve()."""
-
-    def __init__(self, queue, count, patience, priority):
-        self._queue, self._patience, self._priority = queue, patience, priority
-        self._handle = queue._handle
-        self._bytes = whole("count", count) * (1 if queue.dtype is None else queue.dtype.itemsize)
-        if self._bytes > queue.item_bytes:
-            raise ValueError(f"{count} elements have {self._bytes} bytes, more than item_bytes, {queue.item_bytes}")
-        self._message = _library.Message(size=ctypes.sizeof(_library.Message))
-
-    def __enter__(self):
-        def attempt(time):
-            return library.shm_queue_reserve(self._handle, time, ctypes.byref(self._message))
-
-        code = in_slices(attempt, self._patience)
-        if code != 0:
-            self._queue._refuse(code, Full)
-        memory = (ctypes.c_char * self._bytes).from_address(self._message.data)
-        memory._handle = self._handle  # the memory goes with it
-        return np.frombuffer(memory, self._queue.dtype or "u1")
-
-    def __exit__(self, kind, *exception):
-        if kind is not None:
-            check(library.shm_queue_cancel(self._handle, ctypes.byref(self._message)), self._queue.name)
-            return
-        self._message.len, self._message.priority = self._bytes, self._priority
-        code = library.shm_queue_commit(self._handle, ctypes.byref(self._message))
-        if code != 0:
-            library.shm_queue_cancel(self._handle, ctypes.byref(self._message))  # the room is others' again
-            self._queue._refuse(code, Full)
-
-
 def _in_shared_memory(data):
     """Bytes as an array, in which long items travel."""
-    array = create(_LONG + secrets.token_hex(12), len(data), "u1", lifetime="last-close")
+    array = create(LONG.decode() + secrets.token_hex(12), len(data), "u1", lifetime="last-close")
     try:
         array[:] = np.frombuffer(data, "u1")
     except BaseException:
@@ -438,69 +438,3 @@ class _Room:
         self.place = ctypes.addressof(self.memory)
         self.length = ctypes.c_size_t()
         self.length_place = ctypes.byref(self.length)
-
-
-class Taken:
-    """An item that was taken and is not acknowledged yet: until release(), or the end of its `with` block.
-
-    again  True if another consumer had it before, and gave it back or was killed
-    """
-
-    def __init__(self, queue, message):
-        self._queue, self._message = queue, message
-        self._handle = queue._handle
-        self.again = bool(message.flags & _library.QUEUE_AGAIN)
-
-    @property
-    def bytes(self):
-        """Its bytes where they lie, read-only; valid until it is released."""
-        message = self._open()
-        return memoryview((ctypes.c_char * message.len).from_address(message.data)).cast("B").toreadonly()
-
-    @property
-    def item(self):
-        """What was put; of a queue with a dtype a copy of the elements."""
-        if self._open().flags & _library.QUEUE_ARRAY:
-            raise ValueError(
-                "the item is longer than item_bytes: get() receives it, or make the queue with more of them"
-            )
-        return self._queue._item(self.bytes)
-
-    def release(self):
-        """Acknowledge it: nobody gets it again."""
-        self._end(library.shm_queue_release)
-
-    def give_back(self):
-        """Let somebody else have it, before all others."""
-        self._end(library.shm_queue_give_back)
-
-    def _open(self):
-        if self._message is None:
-            raise ValueError("the item has been released, or given back")
-        return self._message
-
-    def _end(self, function):
-        message, self._message = self._open(), None
-        check(function(self._handle, ctypes.byref(message)), self._queue.name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *exception):
-        if self._message is not None:
-            self.release() if kind is None else self.give_back()
-
-
-def _patience(timeout):
-    return None if timeout is None else max(0, timeout)
-
-
-def _dumps(obj):
-    """A pickle in which what can be handed over by handle is."""
-    if type(obj) in _PLAIN:
-        return pickle.dumps(obj, 5)
-    from multiprocessing.reduction import ForkingPickler
-
-    buffer = io.BytesIO()
-    ForkingPickler(buffer, 5).dump(obj)
-    return buffer.getvalue()

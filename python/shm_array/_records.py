@@ -2,6 +2,8 @@
 
 import collections
 
+from . import _library
+
 
 class Stat(
     collections.namedtuple(
@@ -56,3 +58,7 @@ class Entry(
     """
 
     __slots__ = ()
+
+
+def lifetime_of(flags):
+    return "last-close" if flags & _library.LAST_CLOSE else "until-unlinked"

@@ -41,6 +41,7 @@ class Lock(Quick):
     """
 
     _metadata = "shm_array.Lock"
+    _Handle = _library.Handle
 
     def __init__(self, *, name=None, exist_ok=False, lifetime="until-unlinked"):
         # The element counts the conditions that were made with this lock.
@@ -73,8 +74,9 @@ class Lock(Quick):
 
     def acquire(self, block=True, timeout=None):
         """Take it, waiting at most `timeout` seconds: True, or False if it could not be had."""
+        timeout = patience(block, timeout)
         code = _lock(self._handle, _EXCLUSIVE, 0)
-        return code == 0 or self._wait(code, patience(block, timeout))
+        return code == 0 or self._wait(code, timeout)
 
     def _wait(self, code, timeout):
         """Go on after a first attempt: whether the lock is held."""
@@ -163,12 +165,12 @@ class RLock(Lock):
 
     def acquire(self, block=True, timeout=None):
         """Take it, waiting at most `timeout` seconds: True, or False if another thread has it."""
-        me = _get_ident()
+        timeout, me = patience(block, timeout), _get_ident()
         if self._owner == me:
             self._count += 1
             return True
         code = _lock(self._handle, _EXCLUSIVE, 0)
-        if code != 0 and not self._wait(code, patience(block, timeout)):
+        if code != 0 and not self._wait(code, timeout):
             return False
         self._owner, self._count = me, 1
         return True
@@ -219,6 +221,8 @@ class Condition:
     def __init__(self, lock=None, *, number=None, name=None, exist_ok=False):
         if lock is None:
             lock, number = RLock(name=name, exist_ok=exist_ok), number or 0
+        elif not isinstance(lock, Lock):
+            raise TypeError(f"lock is {lock!r}, expected a Lock or an RLock of this package")
         elif number is None:
             number = 1 + int(lock._array.atomic_add((), 1))  # 0 is for who has the lock for one condition
         if not 0 <= number < _library.CONDITIONS:
@@ -237,7 +241,7 @@ class Condition:
 
         Raises RuntimeError if this thread does not have the lock.
         """
-        lock, before = self._lock, None
+        lock, before, timeout = self._lock, None, patience(True, timeout)
         if isinstance(lock, RLock):
             before = lock._owner, lock._count
             if lock._owner != _get_ident():
@@ -245,7 +249,7 @@ class Condition:
             lock._owner, lock._count = 0, 0
         try:
             # Longer slices than elsewhere: each end of one takes the lock.
-            code = in_slices(self._attempt, None if timeout is None else max(0, timeout), 0.5)
+            code = in_slices(self._attempt, timeout, 0.5)
             if code == errno.EPERM:
                 raise RuntimeError("cannot wait on un-acquired lock")
             if code == errno.ENOLCK:  # others have the lock, and may have notified meanwhile: let the caller look

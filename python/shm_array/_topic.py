@@ -17,8 +17,8 @@ from . import _asyncio, _dtype, _library
 from ._handover import LEASE_SECONDS, by_reference
 from ._library import check, library
 from ._object import Object
-from ._queue import _PLAIN, Empty, Full, ShutDown, _patience, _Room
-from ._waiting import NOT_YET, in_slices
+from ._queue import _PLAIN, Empty, Full, ShutDown, _Room
+from ._waiting import NOT_YET, in_slices, patience
 
 __all__ = ["Empty", "Full", "Subscription", "Topic"]
 
@@ -95,10 +95,7 @@ class Topic(Object):
         def attempt(time):
             return library.shm_topic_publish(self._handle, data, len(data), time)
 
-        code = attempt(0)
-        if code in NOT_YET and block:
-            code = in_slices(attempt, _patience(timeout))
-        self._settle(code, data)
+        self._settle(in_slices(attempt, patience(block, timeout)), data)
 
     def _settle(self, code, data):
         if code in NOT_YET:
@@ -181,16 +178,14 @@ class Subscription:
         return (await _asyncio.until(attempt, _asyncio.Source(self, "items", self._notify_descriptor, True)))[0]
 
     def _get(self, block, timeout, make):
-        code, item = self._receive(0, make)
-        if code in NOT_YET and block:
+        item = None
 
-            def attempt(time):
-                nonlocal item
-                code, item = self._receive(time, make)
-                return code
+        def attempt(time):
+            nonlocal item
+            code, item = self._receive(time, make)
+            return code
 
-            code = in_slices(attempt, _patience(timeout))
-        self._settle(code)
+        self._settle(in_slices(attempt, patience(block, timeout)))
         return item
 
     def _receive(self, nanoseconds, make):

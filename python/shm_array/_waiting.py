@@ -15,16 +15,21 @@ RELEASED_TOO_OFTEN = "semaphore or lock released too many times"
 
 def checked(timeout):
     """A timeout in seconds, or None."""
-    if timeout is not None and not timeout >= 0:
+    if timeout is not None and not _number(timeout) >= 0:
         raise ValueError(f"timeout is {timeout}, expected seconds from 0 on, or None to wait for ever")
     return timeout
 
 
 def patience(block, timeout):
     """multiprocessing's two arguments as one: a negative timeout is 0, and without `block` there is none."""
-    if not block:
-        return 0
-    return None if timeout is None else max(0, timeout)
+    left = None if timeout is None else max(0, _number(timeout))
+    return left if block else 0
+
+
+def _number(timeout):
+    if not hasattr(timeout, "__float__"):
+        raise TypeError(f"timeout is {timeout!r}, expected a number of seconds, or None to wait for ever")
+    return timeout
 
 
 def in_slices(attempt, timeout, length=SLICE):

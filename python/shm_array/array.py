@@ -5,23 +5,21 @@ two live and end together.
 """
 
 import ctypes
-import errno
 import io
 import json
 import os
 
 import numpy as np
 
-from . import _asyncio, _atomic, _dtype, _interchange, _library
+from . import _atomic, _dtype, _interchange, _library, _written
 from ._acquiring import Acquiring
-from ._arguments import as_name, as_shape, nanoseconds, one_of, whole
-from ._errors import OwnerDied
+from ._arguments import as_name, as_shape, one_of, whole
 from ._library import check, library
 from ._lock import acquire
 from ._opened import Opened, opened_by, opened_of, remember, still_open
+from ._plain import Plain
 from ._quick import quicken
-from ._records import Entry, Published, Stat
-from ._waiting import NOT_YET, checked, in_slices
+from ._records import Stat, lifetime_of
 
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
 _ORDER_FLAGS = {"C": 0, "F": _library.FORTRAN}
@@ -40,10 +38,6 @@ _ADVICE = {
     "random": _library.ADVICE_RANDOM,
     "will-need": _library.ADVICE_WILL_NEED,
     "done-with": _library.ADVICE_DONE_WITH,
-}
-_KINDS = {
-    getattr(_library, f"KIND_{kind.upper()}"): kind
-    for kind in ("array", "semaphore", "event", "barrier", "queue", "pipe", "topic", "frames")
 }
 _PLACEMENT_NAMES = {number: name for name, number in _PLACEMENTS.items()}
 _LOCK_NAMES = {0: None, _library.EXCLUSIVE: "exclusive", _library.SHARED: "shared"}
@@ -195,61 +189,19 @@ def open_fd(fd, mode="r", *, untracked=False, adopt=False):
     return Array._over(handle, untracked)
 
 
-def unlink(name):
-    """Remove a name: no process can open it any more; who has the array open keeps it until it closes it."""
-    check(library.shm_array_unlink(as_name(name)), name)
-
-
-def list():
-    """All arrays and other objects with a POSIX shared-memory name that this user can look at, as a list of Entry."""
-    walk = _library.ListHandle()
-    check(library.shm_array_list(ctypes.byref(walk)))
-    entry = _library.Entry(size=ctypes.sizeof(_library.Entry))
-    found = []
-    while True:
-        code = library.shm_array_list_next(walk, ctypes.byref(entry))
-        if code == errno.ENODATA:
-            return found
-        check(code)
-        found.append(
-            Entry(
-                name=os.fsdecode(entry.name),
-                shape=tuple(entry.shape[: entry.ndim]),
-                dtype=entry.dtype.decode(),
-                itemsize=entry.itemsize,
-                file_bytes=entry.file_bytes,
-                generation=entry.generation,
-                created=entry.created_ns / 1e9,
-                id=bytes(entry.id),
-                lifetime=_lifetime(entry.flags),
-                attached=bool(entry.attached),
-                lock_pid=entry.lock_pid,
-                kind=_KINDS.get(entry.kind, str(entry.kind)),
-            )
-        )
-
-
-def collect(minimum_age=None):
-    """Remove what crashed programs left behind, and return how many arrays that were.
-
-    These are the arrays of lifetime "last-close" that no live process uses. With a minimum age, in seconds, those of
-    lifetime "until-unlinked" go too, if nobody uses them and they are at least that old.
-    """
-    if minimum_age is not None and not minimum_age >= 0:
-        raise ValueError(f"minimum_age is {minimum_age}, expected seconds from 0 on, or None")
-    removed = ctypes.c_uint64()
-    age = -1 if minimum_age is None else nanoseconds(minimum_age)
-    check(library.shm_array_collect(age, ctypes.byref(removed)))
-    return removed.value
-
-
 @quicken
-class Array(np.ndarray):
+class Array(Plain):
     """A numpy array whose elements lie in shared memory; made by create(), open() and open_fd().
 
     It is an ndarray in every respect. Slices and other views of it are Arrays over the same memory; results of
-    arithmetic and of copy(), astype() and flatten() are plain ndarrays in private memory. The methods below work on
-    every view, and always mean the whole shared array: there is one lock, one name, one close().
+    arithmetic, of reductions, sorting and copying, and of methods such as take() and dot() are plain ndarrays in
+    private memory. The methods below work on every view, and always mean the whole shared array: there is one lock, one
+    name, one close().
+
+    What numpy makes like its argument is an Array in private memory, on which the methods below raise ValueError: what
+    an index of several elements copies (array[[0, 2]], array[array > 0]), byteswap() and, where it must copy, ravel()
+    or reshape(); and of numpy's functions dot and inner, zeros_like and the others in _like, roll, tile, correlate,
+    extract, take_along_axis, nan_to_num, gradient, piecewise. np.asarray(array) makes all of them plain ndarrays.
     """
 
     __slots__ = ()
@@ -303,7 +255,7 @@ class Array(np.ndarray):
             data_offset=got.data_offset,
             created=got.created_ns / 1e9,
             creator_pid=got.creator_pid,
-            lifetime=_lifetime(got.flags),
+            lifetime=lifetime_of(got.flags),
             slots=got.slots,
             lock=_LOCK_NAMES[got.lock],
             lock_pid=got.lock_pid,
@@ -420,32 +372,14 @@ class Array(np.ndarray):
         A write is complete when its lock is given back. It may be overwritten at any moment: lock to read. Raises
         TimeoutError.
         """
-        opened = still_open(self)
-        since = self.generation if since is None else whole("since", since)
-        now = ctypes.c_uint64()
-
-        def attempt(nanoseconds):
-            still_open(self)
-            return library.shm_array_wait(opened.handle, since, nanoseconds, ctypes.byref(now))
-
-        code = in_slices(attempt, checked(timeout))
-        if code in NOT_YET:
-            raise TimeoutError(errno.ETIMEDOUT, f"nobody has written within {timeout} s", opened.name)
-        check(code, opened.name)
-        return now.value
+        return _written.wait(self, since, timeout)
 
     async def changed(self, since=None):
         """What wait() does, for asyncio: `generation = await array.changed()`. No thread waits, however many tasks do.
 
         It counts from where it is awaited: to miss nothing, pass the generation that was seen last as `since`.
         """
-        since = self.generation if since is None else whole("since", since)
-
-        def look():
-            now = self.generation
-            return now if now != since else None
-
-        return await _asyncio.until(look, _asyncio.writes(still_open(self)))
+        return await _written.changed(self, since)
 
     def snapshot(self, rows=None, timeout=None, *, may_lock=False):
         """A copy of one moment, without a lock: a plain ndarray of the whole array or of some rows, and its generation.
@@ -457,42 +391,12 @@ class Array(np.ndarray):
         Who writes without locking tears the copy. Raises TimeoutError, and OwnerDied if a process died while it was
         writing and nobody has recovered the array.
         """
-        opened = still_open(self)
-        whole_array = Array._over(opened.duplicate())
-        rows = rows if isinstance(rows, slice) else slice(*rows or (None,))
-        start, stop, step = rows.indices(whole_array.shape[0] if whole_array.ndim else 1)
-        if step != 1:
-            raise ValueError(f"rows is {rows}, expected a slice without a step")
-        count = max(0, stop - start)
-        shape = (count, *whole_array.shape[1:]) if whole_array.ndim else ()
-        result = np.empty(shape, whole_array.dtype, "F" if whole_array.flags.fnc else "C")
-        generation = ctypes.c_uint64()
-        flags = _library.SNAPSHOT_MAY_LOCK if may_lock else 0
-
-        def attempt(nanoseconds):
-            still_open(self)
-            place = result.__array_interface__["data"][0]
-            return library.shm_array_snapshot(
-                opened.handle, start, count, place, result.nbytes, nanoseconds, flags, ctypes.byref(generation)
-            )
-
-        code = in_slices(attempt, checked(timeout), 1)
-        if code in NOT_YET:
-            raise TimeoutError(errno.ETIMEDOUT, f"writers left no moment for a snapshot within {timeout} s", self.name)
-        if code == errno.EOWNERDEAD:
-            words = "a process died while it was writing: a snapshot may have half of what it wrote. See recover()"
-            raise OwnerDied(code, words, self.name)
-        check(code, self.name)
-        return result, generation.value
+        return _written.snapshot(self, rows, timeout, may_lock)
 
     @property
     def published(self):
         """Who completed the last write, and when: see Published. None if nobody has written yet."""
-        got = _library.Publish(size=ctypes.sizeof(_library.Publish))
-        check(library.shm_array_last_publish(still_open(self).handle, ctypes.byref(got)), self.name)
-        if not got.pid:
-            return None
-        return Published(got.generation, got.published_ns / 1e9, got.age_ns / 1e9, got.pid, bool(got.alive))
+        return _written.published(self)
 
     # --- one element, without a lock; generation, wait() and snapshot() do not know of it
 
@@ -568,38 +472,6 @@ class Array(np.ndarray):
     def __exit__(self, *exception):
         self.close()
 
-    # --- plain ndarrays, for whatever no longer lies in the shared memory
-
-    def __array_wrap__(self, array, context=None, return_scalar=None):
-        if array is self:  # the target of an in-place operation
-            return self
-        if return_scalar is None:  # numpy 1 does not say
-            return_scalar = array.ndim == 0
-        return array[()] if return_scalar else array.view(np.ndarray)
-
-    def astype(self, *args, **kwargs):
-        plain = np.asarray(self)
-        result = plain.astype(*args, **kwargs)
-        return self if result is plain else result
-
-    def flatten(self, order="C"):
-        return np.asarray(self).flatten(order)
-
-    def copy(self, order="C"):
-        return np.asarray(self).copy(order)
-
-    def __copy__(self):
-        return np.asarray(self).__copy__()
-
-    def __deepcopy__(self, memo):
-        return np.asarray(self).__deepcopy__(memo)
-
-    def __reduce__(self):
-        return np.asarray(self).__reduce__()
-
-    def __reduce_ex__(self, protocol):
-        return np.asarray(self).__reduce_ex__(protocol)
-
 
 def _fill(array, values):
     """array[...] = values, by several threads where the elements lie in memory as the array's do."""
@@ -619,7 +491,3 @@ def _open_flags(mode, untracked, adopt):
 
 def _at_once(populate, mlock):
     return (_library.POPULATE if populate else 0) | (_library.MLOCK if mlock else 0)
-
-
-def _lifetime(flags):
-    return "last-close" if flags & _library.LAST_CLOSE else "until-unlinked"

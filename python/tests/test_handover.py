@@ -233,7 +233,7 @@ def test_files_and_ordinary_npy_files_travel(tmp_path):
 
 
 def ticket_of(array):
-    return ForkingPickler.dumps(array)
+    return bytes(ForkingPickler.dumps(array))
 
 
 def assert_arrival_fails(text, words, run):

@@ -38,6 +38,32 @@ PRIVATE = {
     "accumulate": lambda a: a.cumsum(),
     "two results": lambda a: np.modf(a)[1],
     "matrix product": lambda a: a @ a.T,
+    "take": lambda a: a.take([0, 1], 0),
+    "numpy.take": lambda a: np.take(a, [0, 1], 0),
+    "dot": lambda a: a.dot(a.T),
+    "dot with a plain one": lambda a: np.dot(np.ones((6, 4)), a),
+    "plain one after it": lambda a: np.dot(a, np.ones((6, 4))),
+    "inner with a plain one": lambda a: np.inner(a, np.ones((4, 6))),
+    "outer": lambda a: np.outer(a[0], a[1]),
+    "einsum": lambda a: np.einsum("ij,kj", a, a),
+    "tensordot": lambda a: np.tensordot(a, a),
+    "concatenate": lambda a: np.concatenate([a, a]),
+    "stack": lambda a: np.stack([a, a]),
+    "where": lambda a: np.where(a > 3, a, 0),
+    "sort": lambda a: np.sort(a, axis=0),
+    "argsort": lambda a: a.argsort(),
+    "argmax": lambda a: a.argmax(axis=0),
+    "argmin": lambda a: np.argmin(a, axis=0),
+    "argpartition": lambda a: a.argpartition(2),
+    "choose": lambda a: (a.astype("i8") % 2).choose([a, a]),
+    "compress": lambda a: a.compress([True, False, True, True], 0),
+    "repeat": lambda a: np.repeat(a, 2),
+    "tile": lambda a: np.tile(a, 2),
+    "extract": lambda a: np.extract(a > 2, a),
+    "unique": lambda a: np.unique(a),
+    "median": lambda a: np.median(a, axis=0),
+    "solution": lambda a: np.linalg.solve(np.eye(4), a),
+    "fft": np.fft.fft,
     "copy": lambda a: a.copy(),
     "copied slice": lambda a: a[1:].copy("F"),
     "copy.copy": copy.copy,
@@ -121,3 +147,34 @@ def test_the_class_makes_no_array_by_itself():
 def test_nothing_is_done_in_python_on_the_way_to_an_element():
     assert not {"__getitem__", "__setitem__", "__array_finalize__", "__array_ufunc__"} & set(vars(shm_array.Array))
     assert vars(shm_array.Array)["__slots__"] == ()
+
+
+# What numpy makes like its argument, and gives no way to make it plain that would not cost every other function: the
+# docstring of Array names them. They own private memory.
+LIKE_THE_ARGUMENT = {
+    "array[[0, 2]]": lambda a: a[[0, 2]],
+    "array[array > 0]": lambda a: a[a > 0],
+    "byteswap": lambda a: a.byteswap(),
+    "ravel": lambda a: a.ravel("F"),
+    "reshape": lambda a: a.T.reshape(24),
+    "dot": lambda a: np.dot(a, a.T),
+    "inner": lambda a: np.inner(a, a),
+    "zeros_like": np.zeros_like,
+    "roll": lambda a: np.roll(a, 1),
+    "correlate": lambda a: np.correlate(a[0], a[1]),
+    "take_along_axis": lambda a: np.take_along_axis(a, np.argsort(a, axis=0), 0),
+    "nan_to_num": np.nan_to_num,
+    "gradient": lambda a: np.gradient(a)[0],
+    "piecewise": lambda a: np.piecewise(a, [a > 1], [1]),
+}
+
+
+@pytest.mark.parametrize("words", LIKE_THE_ARGUMENT)
+def test_what_is_like_its_argument_is_said_to_be(a, words):
+    result = LIKE_THE_ARGUMENT[words](a)
+    assert words in shm_array.Array.__doc__
+    assert not np.shares_memory(result, a)
+    if type(result) is shm_array.Array:  # another numpy may make it plain
+        with pytest.raises(ValueError, match="a copy in private memory"):
+            result.lock()
+    assert type(np.asarray(result)) is np.ndarray

@@ -1,5 +1,6 @@
 """Queues, pipes and parallel_for: multiprocessing's answers, arrays by handle, and no message lost by a kill."""
 
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from children import METHODS, ended, start
+from conftest import PREFIX
 
 import shm_array
+from shm_array import _library
 
 
 def echo(inbox, outbox):
@@ -31,6 +34,14 @@ def double(inbox, done):
     array = inbox.get(timeout=60)
     array *= 2
     done.put(type(array).__name__)
+
+
+def length_of_next(inbox, answers, go):
+    answers.put("here")
+    go.wait(60)
+    answers.put(len(inbox.get(timeout=60)))
+    if hasattr(inbox, "task_done"):
+        inbox.task_done()
 
 
 def take_and_die(inbox):
@@ -160,8 +171,8 @@ def test_priorities_and_bytes():
     q.send_bytes(b"later")
     q.send_bytes(bytearray(b"sooner"), priority=1)
     assert [q.recv_bytes(), q.recv_bytes(timeout=1)] == [b"sooner", b"later"]
-    with pytest.raises(OSError):
-        q.send_bytes(b"x" * 2000)
+    q.send_bytes(b"x" * 2000)
+    assert q.recv_bytes() == b"x" * 2000
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -245,12 +256,12 @@ def test_what_a_killed_consumer_had_taken_comes_again(method):
 
 
 def test_queues_by_name_and_by_reference(name):
-    first = shm_array.Queue(5, name=name, item_bytes=100)
+    first = shm_array.Queue(5, name=name, item_bytes=200)
     second, third = shm_array.Queue.open(name), pickle.loads(pickle.dumps(shm_array.by_reference(first)))
     first.put("a")
     second.put("b")
     assert [third.get(), third.get()] == ["a", "b"]
-    assert (third.maxsize, third.item_bytes, third.name) == (5, 100, name)
+    assert (third.maxsize, third.item_bytes, third.name) == (5, 200, name)
     first.unlink()
     with pytest.raises(FileNotFoundError):
         shm_array.Queue.open(name)
@@ -355,3 +366,128 @@ def test_room_whose_commit_is_refused_is_others_again():
             room[:] = 1
     queue.put("there is room", block=False)
     assert queue.get() == "there is room"
+
+
+LONG = b"long" * 1000
+
+
+@pytest.fixture
+def items_are_seen(new_name, monkeypatch):
+    """Arrays in which long items travel have names of this test: what is left of them fails it."""
+    monkeypatch.setattr(secrets, "token_hex", lambda count: new_name())
+
+
+@pytest.mark.parametrize("kind", [shm_array.Queue, shm_array.JoinableQueue])
+@pytest.mark.parametrize("item_bytes", [1, 16, 128, 1024])
+def test_long_items_travel_whatever_the_room_of_one_is(kind, item_bytes, items_are_seen):
+    q = kind(4, item_bytes=item_bytes)
+    for send, receive in ((q.put, q.get), (q.send_bytes, q.recv_bytes)):
+        for item in (LONG, b"short", b"x" * q.item_bytes, b"x" * (q.item_bytes + 1)):
+            send(item)
+            assert receive() == item
+            if kind is shm_array.JoinableQueue:
+                q.task_done()
+    q.put(LONG)
+    assert pickle.loads(q.recv_bytes()) == LONG
+    q.send_bytes(pickle.dumps(LONG))
+    assert q.get() == LONG
+    if kind is shm_array.JoinableQueue:
+        q.task_done(), q.task_done()
+        assert q.join(timeout=5)
+
+
+def test_a_long_item_that_finds_no_room_leaves_nothing(items_are_seen):
+    for full in (shm_array.Queue(1), shm_array.JoinableQueue(1)):
+        full.put(1)
+        for send in (full.put, full.send_bytes):
+            with pytest.raises(queue.Full):
+                send(LONG, timeout=0.01)
+
+
+def test_a_queue_of_others_with_less_room_than_a_handle_says_so(name):
+    options = _library.ObjectOptions(size=ctypes.sizeof(_library.ObjectOptions))
+    handle = _library.QueueHandle()
+    code = _library.library.shm_queue_create(name.encode(), 4, 32, None, 1, 0, options, ctypes.byref(handle))
+    assert code == 0
+    q = shm_array.Queue.open(name)
+    q.put(1)
+    for send in (q.put, q.send_bytes):
+        with pytest.raises(ValueError, match="item_bytes, 32, .* with item_bytes of 128 or more"):
+            send(LONG)
+    assert q.get() == 1
+
+
+def test_a_queue_of_elements_refuses_what_is_too_long_in_words():
+    q = shm_array.Queue(4, dtype="f8", item_bytes=16)
+    assert q.item_bytes == 16
+    with pytest.raises(OSError, match="24"):
+        q.put([1.0, 2.0, 3.0])
+
+
+def items():
+    """Arrays of this test in which long items lie."""
+    return [path.name for path in Path("/dev/shm").glob(f"shm_array.item.{PREFIX}*")]
+
+
+KINDS = [shm_array.Queue, shm_array.JoinableQueue]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("end", [lambda q: q.close(), lambda q: None], ids=["close", "del"])
+def test_what_nobody_has_received_goes_with_the_queue(kind, end, items_are_seen):
+    q = kind(8)
+    q.put(LONG), q.put("short"), q.put(LONG), q.send_bytes(LONG)
+    if kind is shm_array.JoinableQueue:
+        assert q.get() == LONG  # and it is not done
+    assert len(items()) == 3
+    end(q)
+    del q
+    assert not items()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_nobody_has_received_stays_as_long_as_somebody_can(kind, name, items_are_seen):
+    q = kind(8, name=name)
+    q.put(LONG)
+    q.close()
+    assert len(items()) == 1  # it has a name
+    q, other = kind.open(name), kind.open(name)
+    q.unlink()
+    q.close()
+    assert len(items()) == 1  # and one who has it open
+    other.close()
+    assert not items()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_user_takes_along_what_is_left(kind, name, items_are_seen):
+    q = kind(8, name=name, lifetime="last-close")
+    other = kind.open(name)
+    q.put(LONG)
+    q.close()
+    assert len(items()) == 1 and other.qsize() == 1
+    other.close()
+    assert not items() and not shm_array.exists(name)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_process_is_somebody(kind, method, items_are_seen):
+    q, answers, go = kind(8), shm_array.Queue(), shm_array.Event()
+    q.put(LONG)
+    child = start(method, length_of_next, q, answers, go)
+    assert answers.get(timeout=60) == "here"
+    q.close()
+    assert len(items()) == 1
+    go.set()
+    assert answers.get(timeout=60) == len(LONG)
+    ended(child)
+    assert not items()
+
+
+def test_an_array_that_was_sent_and_not_received_goes_too(name):
+    q = shm_array.Queue()
+    q.put_array(shm_array.create(name, 3, lifetime="last-close"))
+    assert shm_array.exists(name)
+    q.close()
+    assert not shm_array.exists(name)

@@ -1,10 +1,14 @@
 """The compiled module in front of Python methods: there when it should be, and nobody can tell but by the time."""
 
 import ctypes
+import gc
 import inspect
 import os
+import pickle
 import threading
+import weakref
 
+import numpy as np
 import pytest
 
 import shm_array
@@ -124,9 +128,9 @@ def test_what_is_closed_is_an_error_and_no_crash(name):
 
 
 def test_more_than_there_is_room_for_is_the_python_methods_business():
-    queue = shm_array.Queue(2, item_bytes=64)
-    with pytest.raises(OSError, match="64"):
-        queue.send_bytes(b"x" * 65)
+    queue = shm_array.Queue(2, item_bytes=256)
+    queue.send_bytes(b"x" * 257)
+    assert queue.recv_bytes() == b"x" * 257
     queue.item_bytes = 1 << 20  # nobody should; then nothing is written where it has no place
     queue.put(b"y" * 20)
     assert queue.get() == b"y" * 20
@@ -157,14 +161,136 @@ def test_a_length_that_is_not_true_is_an_error_and_no_crash(head):
 
 @with_module
 def test_what_is_no_handle_is_refused():
-    lock = shm_array.Lock()
-    for wrong in (1, "x", object()):
-        with pytest.raises(AttributeError):
+    lock, queue = shm_array.Lock(), shm_array.Queue()
+    for wrong in (1, "x", object(), ctypes.c_void_p(), queue._handle, shm_array.Semaphore()._handle):
+        with pytest.raises(TypeError, match="is no "):
             lock._handle = wrong
-    for nothing in (ctypes.c_void_p(), None):
-        lock._handle = nothing
-        with pytest.raises((OSError, ctypes.ArgumentError)):
-            lock.acquire()
+    with pytest.raises(TypeError, match="is no "):
+        queue._handle = lock._handle
+    lock._handle = None
+    with pytest.raises((OSError, ctypes.ArgumentError)):
+        lock.acquire()
+
+
+def test_one_kind_is_not_taken_for_another():
+    semaphore, queue, lock = shm_array.Semaphore(), shm_array.Queue(), shm_array.Lock()
+    for wrong in ((semaphore, semaphore), (queue, None), (None, lock), (1, 2)):
+        with pytest.raises(TypeError, match="no end of a pipe"):
+            shm_array.Connection(*wrong)
+    end, other = shm_array.Pipe()
+    kept = end._reader, end._writer
+    end._reader = end._writer = semaphore  # what no caller can do any more
+    for call in (lambda: end.send(1), end.recv, lambda: end.send_bytes(b"x"), end.recv_bytes):
+        with pytest.raises((TypeError, AttributeError, ctypes.ArgumentError)):
+            call()
+    end._reader, end._writer = kept
+    with pytest.raises(TypeError, match="expected a Lock"):
+        shm_array.Condition(semaphore, number=0)
+    for call in (lambda: shm_array.Lock.acquire(semaphore), lambda: shm_array.Queue.get(lock)):
+        with pytest.raises((TypeError, AttributeError, ctypes.ArgumentError)):
+            call()
+
+
+def waiting_calls():
+    """Calls that have nothing to wait for, by name: a function of the arguments that tell how long to wait."""
+    lock, rlock, semaphore, queue, topic = (
+        shm_array.Lock(), shm_array.RLock(), shm_array.Semaphore(99), shm_array.Queue(), shm_array.Topic(),
+    )  # fmt: skip
+    reader = topic.subscribe()
+    for _ in range(20):
+        queue.send_bytes(pickle.dumps(1))
+        topic.publish(1)
+    return {
+        "lock": lock.acquire,
+        "rlock": rlock.acquire,
+        "semaphore": semaphore.acquire,
+        "put": lambda *a, **k: queue.put(1, *a, **k),
+        "send_bytes": lambda *a, **k: queue.send_bytes(b"x", *a, **k),
+        "get": queue.get,
+        "recv_bytes": queue.recv_bytes,
+        "get_many": lambda *a, **k: queue.get_many(1, *a, **k),
+        "put_many": lambda *a, **k: queue.put_many([1], *a, **k),
+        "publish": lambda *a, **k: topic.publish(1, *a, **k),
+        "topic": reader.get,
+    }
+
+
+WAITING = list(waiting_calls())
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_bad_arguments_are_refused_where_there_is_nothing_to_wait_for(name):
+    call = waiting_calls()[name]
+    for arguments, named in (((True, "soon"), {}), ((), {"timeout": "soon"}), ((False, [1]), {}), ((True, b"1"), {})):
+        with pytest.raises(TypeError, match="timeout is .*, expected a number of seconds"):
+            call(*arguments, **named)
+    for arguments, named in (
+        ((True, 1, 2, 3), {}), ((True,), {"block": True}), ((True, 1), {"timeout": 1}), ((), {"wait": 1}),
+        ((), {"timeout": 1, "color": 2}), ((), {"block": True, "timeout": 1, "rows": 1}),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            call(*arguments, **named)
+    good = ((1,), {}), ((True, None), {}), ((True, -1), {}), ((), {"timeout": np.float32(1)}), ((), {})
+    for arguments, named in good:
+        call(*arguments, **named)
+        if name == "lock":
+            break  # it is taken
+
+
+def test_bad_arguments_of_an_arrays_lock_are_refused_where_it_is_free():
+    a = shm_array.create(None, 3)
+    a.lock().release()  # from now on there is a handle to lock with
+    for lock in (a.lock, a.shared, a.exclusive):
+        for wrong in (-1, -0.5, float("nan")):
+            for arguments, named in (((wrong,), {}), ((), {"timeout": wrong})):
+                with pytest.raises(ValueError, match="timeout is .*, expected seconds from 0 on"):
+                    lock(*arguments, **named)
+        for wrong in ("1", [1], b"1"):
+            with pytest.raises(TypeError, match="timeout is .*, expected a number of seconds"):
+                lock(wrong)
+        for arguments, named in (((1, 2), {}), ((), {"block": True}), ((1,), {"timeout": 1}), ((), {"color": 1})):
+            with pytest.raises(TypeError):
+                lock(*arguments, **named)
+        for good in (None, 0, 1, 2.5, 2**80, np.int8(3), True):
+            lock(good).release()
+            lock(timeout=good).release()
+
+
+def test_the_garbage_collector_gives_a_lock_back_that_is_held_in_a_circle():
+    class Mine(shm_array.Array):
+        pass
+
+    a = shm_array.create(None, 3)
+    a.lock().release()
+    mine = a.view(Mine)
+    mine.held = mine.lock()
+    with pytest.raises(TimeoutError):
+        a.lock(timeout=0)
+    with pytest.warns(ResourceWarning, match="nothing held on to it"):
+        del mine
+        gc.collect()
+    a.lock(timeout=0).release()
+
+
+@with_module
+@pytest.mark.parametrize("kind", ["Quick", "QuickConnection", "QuickHeld", "QuickOpened"])
+def test_the_garbage_collector_sees_through_the_modules_objects(kind):
+    class Circle(getattr(_quick.hot, kind)):
+        pass
+
+    circle = Circle()
+    if kind == "Quick":
+        circle.dtype = [circle]
+    elif kind == "QuickConnection":
+        circle._reader = circle._writer = circle._pollable = [circle]
+    elif kind == "QuickHeld":
+        circle._array = circle._opened = circle._range = [circle]
+    else:
+        circle.more = circle
+    gone = weakref.ref(circle)
+    del circle
+    gc.collect()
+    assert gone() is None
 
 
 def test_an_array_that_is_open_is_not_mapped_again(name):
