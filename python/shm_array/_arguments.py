@@ -19,6 +19,11 @@ def as_shape(shape):
     try:
         lengths = (operator.index(shape),)
     except TypeError:
+        if isinstance(shape, (str, bytes)) or not hasattr(shape, "__iter__"):
+            raise TypeError(
+                f"shape is {shape!r}, expected a number, or a sequence of numbers; the name comes first in create(), "
+                "and as name=... in zeros(), full() and their like"
+            ) from None
         lengths = tuple(shape)
     return tuple(whole("a length in shape", length) for length in lengths)
 

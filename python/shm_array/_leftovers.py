@@ -30,7 +30,7 @@ def leave(queue, close):
         if queue._handle is not None:
             got = queue.stat()
             if got.count + got.out:
-                # A description of its own, which locks nothing: when the queue is closed, it shows whether others use it.
+                # A description of its own, which locks nothing: later it shows whether others use the queue.
                 descriptor = queue._fresh_descriptor()
                 own = os.open(f"/proc/self/fd/{descriptor.number}", os.O_RDWR | os.O_CLOEXEC)
                 del descriptor

@@ -99,8 +99,8 @@ def create(
     Nothing is left behind then.
     """
     # numpy's own reading of shape and dtype: "S" has one byte, and the axes of a subarray dtype go to the shape.
-    model = np.empty(0, dtype)
-    dtype, shape = model.dtype, as_shape(shape) + model.shape[1:]
+    shape, model = as_shape(shape), np.empty(0, dtype)
+    dtype, shape = model.dtype, shape + model.shape[1:]
     text, tag = _dtype.to_text(dtype)
     if fill is not None:
         if exist_ok:
@@ -158,7 +158,8 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=Fals
     populate   map every page now, so that no touch is a page fault later
     mlock      keep every page in memory, as far as RLIMIT_MEMLOCK allows
 
-    What this process has open already, by the same name and in the same mode, shares its mapping.
+    What this process has open already, by the same name and in the same mode, shares its mapping: permissions that were
+    taken away meanwhile are not looked at again.
 
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
@@ -443,6 +444,10 @@ class Array(Plain):
     def atomic_xor(self, index, value):
         """Turn those bits of one integer over that the value has, and return what it was."""
         return _atomic.fetch(library.shm_array_atomic_fetch_xor, self, index, value)
+
+    def resize(self, *new_shape, **options):
+        """Not here: one process alone cannot, nor in place: see Held.resize()."""
+        raise ValueError("an Array is resized under its lock: `with array.lock() as held: array = held.resize(9)`")
 
     # --- its end
 

@@ -170,3 +170,21 @@ def test_memmap_keeps_a_last_close_array_and_has_its_mode(name):
     del reader
     shm_array.collect()
     assert not Path("/dev/shm", name).exists()
+
+
+def test_the_name_where_the_shape_belongs_is_told():
+    calls = [
+        lambda: shm_array.zeros("t", 3), lambda: shm_array.zeros(None, (10,)), lambda: shm_array.create((3, 4), "t"),
+        lambda: shm_array.full("t", 3), lambda: shm_array.empty(1.5),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(TypeError, match=r"shape is .*, expected a number, or a sequence .* name=\.\.\. in zeros"):
+            call()
+
+
+def test_resize_tells_where_it_is():
+    a = shm_array.create(None, 3, capacity=9)
+    with pytest.raises(ValueError, match="held.resize"):
+        a.resize(9)
+    with a.lock() as held:
+        assert held.resize(9).shape == (9,)
