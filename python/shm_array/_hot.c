@@ -67,8 +67,8 @@ static PyObject *bind(PyObject *module, PyObject *args)
 
 /* --- what is kept for each object, as attributes that Python code reads and writes like any others */
 
-/* A ctypes object that holds a pointer, and the pointer. Of which kind it is the class says, in its attribute _Handle: a
- * pointer to something else would be a crash. */
+/* A ctypes object that holds a pointer, and the pointer. Of which kind it is the class says, in its attribute _Handle:
+ * a pointer to something else would be a crash. */
 typedef struct {
     PyObject *object;
     void *address; /* NULL: nothing is open any more */
@@ -1066,7 +1066,8 @@ static bool fill(PyObject *module)
 {
     enum { FLAGS = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC };
 #define LIFE(name) {Py_tp_dealloc, name##_dealloc}, {Py_tp_traverse, name##_traverse}, {Py_tp_clear, name##_clear}
-    PyType_Slot quick_slots[] = {LIFE(quick), {Py_tp_getset, quick_properties}, {Py_tp_members, quick_members}, {0, NULL}};
+    PyType_Slot quick_slots[] = {
+        LIFE(quick), {Py_tp_getset, quick_properties}, {Py_tp_members, quick_members}, {0, NULL}};
     PyType_Slot connection_slots[] = {LIFE(connection), {Py_tp_members, connection_members}, {0, NULL}};
     PyType_Slot opened_slots[] = {
         LIFE(opened), {Py_tp_getset, opened_properties}, {Py_tp_members, opened_members}, {0, NULL}};
