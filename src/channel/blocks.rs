@@ -107,6 +107,14 @@ impl Blocks {
         prefetch::soon_written(start.wrapping_add(size_of::<Header>()));
     }
 
+    /// This process is about to read that block.
+    #[inline]
+    pub fn read_now(&self, index: usize) {
+        let start = self.start.as_ptr().wrapping_add(index * self.stride);
+        prefetch::soon_read(start);
+        prefetch::soon_read(start.wrapping_add(size_of::<Header>()));
+    }
+
     /// This process will soon have that block, if there is one, to use it.
     #[inline]
     pub fn soon_used(&self, index: usize) {

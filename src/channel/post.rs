@@ -26,14 +26,16 @@ pub struct Pace {
     lull: AtomicU32,
     /// How many messages had been received when somebody waited last.
     received: AtomicU64,
-    /// 1: that wait ended at its first look.
+    /// 1: that wait ended at its first look, or, where there is one after each pause, within [`SOON`] of them.
     was_short: AtomicU32,
 }
 
 /// As many messages have to come between two waits for the lull to grow, or one for each four pauses of it.
 const MANY: u64 = 2;
-/// So short a lull grows, too, after a wait that ended at its first look: nobody can answer so quickly.
+/// So short a lull grows, too, after a wait that ended at once: nobody can answer so quickly. Where it does not grow it is
+/// a conversation, in which every look but the last is for nothing, and a pause too many is a delay.
 const SHORT: u32 = 2;
+const SOON: u32 = 4;
 
 impl Pace {
     /// Pauses before the first look of a wait that begins when so many messages have been received.
@@ -47,6 +49,13 @@ impl Pace {
         self.lull.store(lull, Relaxed);
         lull.max(1)
     }
+}
+
+/// How many pauses come before the first look of a wait, and between two later ones at most.
+#[derive(Clone, Copy, Debug)]
+struct Looks {
+    lull: u32,
+    most: u32,
 }
 
 /// A place to wait at, in shared memory; it has a cache line for itself.
@@ -80,36 +89,46 @@ impl Post {
     ) -> Result<Option<T>> {
         match attempt()? {
             Some(done) => Ok(Some(done)),
-            None => Ok(self.wait_longer(timeout, 1, attempt, look_round)?.map(|(done, _)| done)),
+            None => {
+                let looks = Looks { lull: 1, most: MOST_PAUSES };
+                Ok(self.wait_longer(timeout, looks, || true, attempt, look_round)?.map(|(done, _)| done))
+            }
         }
     }
 
-    /// The same for receivers, at a pace: `received` says how many messages there have been.
+    /// The same for receivers, at a pace: `received` says how many messages there have been. `glance`, where there is such
+    /// a thing, says at the cost of a load whether an attempt is worth while: a conversation then glances after each pause.
     #[inline]
     pub fn wait_at<T>(
         &self,
         pace: &Pace,
         received: impl FnOnce() -> u64,
         timeout: Timeout,
+        glance: Option<impl FnMut() -> bool>,
         mut attempt: impl FnMut() -> Result<Option<T>>,
         look_round: impl FnMut() -> Result<()>,
     ) -> Result<Option<T>> {
         match attempt()? {
             Some(done) => Ok(Some(done)),
             None => {
-                let waited = self.wait_longer(timeout, pace.lull(received()), attempt, look_round)?;
+                let lull = pace.lull(received());
+                let most = if lull <= SHORT && glance.is_some() { 1 } else { MOST_PAUSES.max(lull) };
+                let mut glance = glance;
+                let may_be = || glance.as_mut().is_none_or(|glance| glance());
+                let waited = self.wait_longer(timeout, Looks { lull, most }, may_be, attempt, look_round)?;
                 pace.was_short.store(waited.as_ref().is_some_and(|(_, was_short)| *was_short).into(), Relaxed);
                 Ok(waited.map(|(done, _)| done))
             }
         }
     }
 
-    /// Also says whether the first look was enough.
+    /// Also says whether it was a short wait.
     #[cold]
     fn wait_longer<T>(
         &self,
         timeout: Timeout,
-        lull: u32,
+        looks: Looks,
+        mut glance: impl FnMut() -> bool,
         mut attempt: impl FnMut() -> Result<Option<T>>,
         mut look_round: impl FnMut() -> Result<()>,
     ) -> Result<Option<(T, bool)>> {
@@ -117,13 +136,19 @@ impl Post {
         loop {
             // An attempt may wait for its turn, for a moment; many of them would take longer than the caller's time.
             let begun = time::coarse_ms();
-            let (mut pauses, mut paused) = (lull, 0);
-            while (0..pauses).all(|_| patience.spin()) && time::coarse_ms() == begun {
-                if let Some(done) = attempt()? {
-                    return Ok(Some((done, paused == 0 && !patience.has_slept())));
+            let (mut pauses, mut paused) = (looks.lull, 0);
+            while (0..pauses).all(|_| patience.spin()) {
+                if glance() {
+                    if let Some(done) = attempt()? {
+                        let was_short = paused == 0 || looks.most == 1 && paused < SOON;
+                        return Ok(Some((done, was_short && !patience.has_slept())));
+                    }
+                    if time::coarse_ms() != begun {
+                        break;
+                    }
                 }
                 paused += pauses;
-                pauses = if paused < ALL_PAUSES { (pauses * 2).min(MOST_PAUSES.max(lull)) } else { 1 };
+                pauses = if paused < ALL_PAUSES { (pauses * 2).min(looks.most) } else { 1 };
             }
             look_round()?;
             if patience.only_tries() {

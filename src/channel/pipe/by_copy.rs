@@ -179,6 +179,7 @@ impl Pipe {
             &self.pace,
             || state.reading.position.load(Relaxed) / len as u64,
             timeout,
+            None::<fn() -> bool>,
             || match attempt(attachment)? {
                 Look::Found(count) => Ok(Some(count)),
                 // Looked for after the last writer was seen to be gone: there never will be more of its bytes.

@@ -1,7 +1,7 @@
 //! Sending and receiving copies, one or several at a time.
 
 use super::dispatch::Place;
-use super::{Queue, Received, Sort, refusals};
+use super::{Engine, Queue, Received, Sort, refusals};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
 
@@ -9,10 +9,18 @@ impl Queue {
     /// Send a copy of these bytes.
     #[inline]
     pub fn send(&self, bytes: &[u8], priority: u32, timeout: Timeout) -> Result<()> {
+        if let Engine::Single(single) = &self.engine
+            && self.is_fine(bytes.len(), priority, Sort::Plain)
+        {
+            let state = self.object.state();
+            if single.send_at_once(&state.seats, bytes) {
+                state.ends.receivers.ring();
+                return Ok(());
+            }
+        }
         self.send_sort(bytes, priority, Sort::Plain, timeout)
     }
 
-    #[inline]
     pub(crate) fn send_sort(&self, bytes: &[u8], priority: u32, sort: Sort, timeout: Timeout) -> Result<()> {
         self.check_message(bytes.len(), priority, sort)?;
         let place = self.wait_to_reserve(timeout)?;
@@ -51,6 +59,17 @@ impl Queue {
     /// Copy the first message into `buffer`, and acknowledge it. Where it is too long it stays: EMSGSIZE.
     #[inline]
     pub fn receive(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Received> {
+        if let Engine::Single(single) = &self.engine {
+            let state = self.object.state();
+            if let Some((len, again)) = single.receive_at_once(&state.seats, buffer) {
+                state.ends.senders.ring();
+                return Ok(Received { len, priority: 0, again });
+            }
+        }
+        self.receive_patiently(buffer, timeout)
+    }
+
+    fn receive_patiently(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Received> {
         let place = self.wait_to_take(timeout)?;
         let received = self.copy_out(place, buffer, Sort::Plain)?;
         self.acknowledge(place)?;

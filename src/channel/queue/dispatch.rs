@@ -19,11 +19,13 @@ pub(super) struct Place {
 impl Queue {
     #[inline]
     pub(super) fn check_message(&self, len: usize, priority: u32, sort: Sort) -> Result<()> {
+        if self.is_fine(len, priority, sort) { Ok(()) } else { Err(self.wrong_message(len, priority)) }
+    }
+
+    #[inline]
+    pub(super) fn is_fine(&self, len: usize, priority: u32, sort: Sort) -> bool {
         let is_whole = sort != Sort::Plain || self.typed.is_whole(len);
-        if len <= self.blocks().room() && priority < self.priorities && is_whole {
-            return Ok(());
-        }
-        Err(self.wrong_message(len, priority))
+        len <= self.blocks().room() && priority < self.priorities && is_whole
     }
 
     #[cold]
@@ -61,7 +63,9 @@ impl Queue {
     pub(super) fn wait_to_take(&self, timeout: Timeout) -> Result<Place> {
         self.object.require_writable()?;
         let (attempt, look_round) = (|| self.try_take(), || self.look_round());
-        let place = self.ends().receivers.wait_at(&self.pace, || self.received(), timeout, attempt, look_round)?;
+        let glance = self.is_single().then_some(|| Single::may_take(&self.object.state().seats));
+        let place =
+            self.ends().receivers.wait_at(&self.pace, || self.received(), timeout, glance, attempt, look_round)?;
         place.ok_or_else(|| refusals::expired(timeout, "the queue is empty".into()))
     }
 

@@ -40,6 +40,9 @@ pub struct Seat {
 
 const CLOSED: u64 = 1 << 63;
 
+/// How many messages ahead cache lines are asked for: a line takes as long to arrive as some messages do.
+const AHEAD: u64 = 4;
+
 /// This handle has reserved, or taken, a message.
 const BUSY: u64 = 1;
 /// A thread is about to commit or release that message.
@@ -163,19 +166,15 @@ impl Single {
                 return Ok(None);
             }
         }
-        self.blocks.soon_filled(self.block(number.wrapping_add(1)));
+        self.fetch_free(number, self.producer.seen.load(Relaxed));
         Ok(Some(number))
     }
 
     #[inline]
     pub fn commit(&self, seats: &[Seat; 2], number: u64, len: usize, sort: Sort) -> Result<()> {
-        let header = self.blocks.header(self.block(number));
-        header.len.store(len as u64, Relaxed);
-        header.kind.store(sort as u32, Relaxed);
-        // SYNC: pairs with the Acquire in `try_take`: who sees the number sees the message.
-        let done = seats[0].position.compare_exchange(number, number.wrapping_add(1), SeqCst, Relaxed);
+        let is_done = self.publish(&seats[0], self.block(number), number, len, sort);
         self.producer.leave();
-        done.map(drop).map_err(|_| refusals::closed())
+        if is_done { Ok(()) } else { Err(refusals::closed()) }
     }
 
     pub fn cancel(&self) {
@@ -197,10 +196,107 @@ impl Single {
                 return if committed & CLOSED == 0 { Ok(None) } else { Err(refusals::at_end()) };
             }
         }
-        if number.wrapping_add(1) < self.consumer.seen.load(Relaxed) {
-            self.blocks.soon_used(self.block(number.wrapping_add(1)));
-        }
+        self.fetch(number, self.consumer.seen.load(Relaxed));
         Ok(Some(number))
+    }
+
+    /// Have the cache lines of a block that is free, and will be filled some messages later, brought here meanwhile; not
+    /// those of a message that the consumer is about to read.
+    #[inline]
+    fn fetch_free(&self, number: u64, seen: u64) {
+        let next = number.wrapping_add(AHEAD);
+        if next.wrapping_sub(seen) < self.capacity {
+            self.blocks.soon_filled(self.block(next));
+        }
+    }
+
+    /// Have the cache lines of a message that is far enough behind this one brought here meanwhile; of this one, if it is
+    /// the last: both of its lines at once, and not the second one when the first has said how long it is.
+    #[inline]
+    fn fetch(&self, number: u64, seen: u64) {
+        let next = number.wrapping_add(AHEAD);
+        if next < seen {
+            self.blocks.soon_used(self.block(next));
+        } else if number.wrapping_add(1) == seen {
+            self.blocks.read_now(self.block(number));
+        }
+    }
+
+    /// Send a copy, if that takes no waiting, no sitting down and no refusal; false says nothing.
+    #[inline]
+    pub fn send_at_once(&self, seats: &[Seat; 2], bytes: &[u8]) -> bool {
+        let [producer, consumer] = seats;
+        let seated = seated();
+        if self.producer.seated.compare_exchange(seated, seated | BUSY, AcqRel, Relaxed).is_err() {
+            return false;
+        }
+        let number = producer.position.load(Relaxed);
+        let mut seen = self.producer.seen.load(Relaxed);
+        if number.wrapping_sub(seen) >= self.capacity {
+            // SYNC: as in `try_reserve`.
+            seen = consumer.position.load(Acquire);
+            self.producer.seen.store(seen, Relaxed);
+        }
+        let mut is_sent = false;
+        // A closed queue's number is far away.
+        if number.wrapping_sub(seen) < self.capacity {
+            self.fetch_free(number, seen);
+            let block = self.block(number);
+            self.blocks.write(block, bytes);
+            is_sent = self.publish(producer, block, number, bytes.len(), Sort::Plain);
+        }
+        self.producer.seated.store(seated, Release);
+        is_sent
+    }
+
+    /// Whether the message was still wanted.
+    #[inline]
+    fn publish(&self, producer: &Seat, block: usize, number: u64, len: usize, sort: Sort) -> bool {
+        let header = self.blocks.header(block);
+        header.len.store(len as u64, Relaxed);
+        header.kind.store(sort as u32, Relaxed);
+        // SYNC: pairs with the Acquire in `try_take`: who sees the number sees the message.
+        producer.position.compare_exchange(number, number.wrapping_add(1), SeqCst, Relaxed).is_ok()
+    }
+
+    /// Receive a copy, if that takes no waiting, no sitting down and no refusal; `None` says nothing.
+    #[inline]
+    pub fn receive_at_once(&self, seats: &[Seat; 2], buffer: &mut [u8]) -> Option<(usize, bool)> {
+        let [producer, consumer] = seats;
+        let seated = seated();
+        if self.consumer.seated.compare_exchange(seated, seated | BUSY, AcqRel, Relaxed).is_err() {
+            return None;
+        }
+        let number = consumer.position.load(Relaxed);
+        let mut seen = self.consumer.seen.load(Relaxed);
+        if number >= seen {
+            // SYNC: pairs with the exchange in `publish`.
+            seen = producer.position.load(Acquire) & !CLOSED;
+            self.consumer.seen.store(seen, Relaxed);
+        }
+        let mut received = None;
+        if number < seen {
+            let block = self.block(number);
+            self.fetch(number, seen);
+            let len = self.blocks.len(block);
+            if let Some(part) = buffer.get_mut(..len)
+                && self.blocks.header(block).kind.load(Relaxed) == Sort::Plain as u32
+            {
+                let again = self.note_taken(seats, number);
+                self.blocks.read(block, part);
+                // SYNC: as in `release`.
+                consumer.position.swap(number.wrapping_add(1), SeqCst);
+                received = Some((len, again));
+            }
+        }
+        self.consumer.seated.store(seated, Release);
+        received
+    }
+
+    /// Whether [`Single::try_take`] may have something to say: one load of what the producer writes.
+    #[inline]
+    pub fn may_take(seats: &[Seat; 2]) -> bool {
+        seats[0].position.load(Relaxed) != seats[1].position.load(Relaxed)
     }
 
     /// Whether a consumer had this message before. From now on the next one is told so.

@@ -57,7 +57,8 @@ impl Topic {
         let entry = self.own_entry().ok_or_else(no_subscriber)?;
         let state = self.object.state();
         let (received, attempt) = (|| entry.position.load(Relaxed), || self.try_receive(entry, buffer));
-        let heard = state.subscribers.wait_at(&self.pace, received, timeout, attempt, || Ok(()))?;
+        let heard =
+            state.subscribers.wait_at(&self.pace, received, timeout, None::<fn() -> bool>, attempt, || Ok(()))?;
         heard.ok_or_else(|| expired(timeout, "nothing new was published".into()))
     }
 
