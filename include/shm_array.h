@@ -2322,6 +2322,8 @@ int shm_queue_send_array(const shm_queue_t *queue,
 
 // Receive an array, opened with `flags` as shm_array_open() takes them, and acknowledge it.
 //
+// Where this process has it open in the same way already, `*out` is another handle on the same mapping.
+//
 // Returns:
 //   0           `*out` is the array, on the part that was sent.
 //   EBADMSG     the first message carries no array: it was left there.

@@ -1,16 +1,22 @@
 //! Handing an array over to another process: what tells it from every other, and keeping it until it has arrived.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crate::error::{Code, Errno, Error, Result};
+use crate::os::file;
 use crate::os::time::boottime_ns;
 use crate::segment::attachment::Attachment;
 use crate::segment::examine::Contents;
 use crate::segment::format::origin;
 use crate::segment::{Access, lease};
+use crate::sync::grip::Grip;
+use crate::sync::notifier::Watches;
 
-use super::{Array, Geometry};
+use super::options::OpenFlags;
+use super::{Array, Geometry, Opened};
 
 /// What tells an array from every other one on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,15 @@ pub struct ArrayIdentity {
     /// It was an ordinary .npy file once.
     pub adopted: bool,
 }
+
+/// What this process has open, by its id and whether it can be written. Nobody waits for the mutex: a child that was forked
+/// while another thread of its parent had it does without.
+static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
+
+type Known = BTreeMap<([u8; 16], bool), Weak<Opened>>;
+
+/// From so many on, those that were closed are looked for and forgotten.
+const MANY: usize = 64;
 
 impl Array {
     /// Which array this is. Costs no system call.
@@ -64,6 +79,30 @@ impl Array {
     /// Say that one of those has arrived whom a lease was taken for. Where none is out, nothing happens.
     pub fn arrived(&self) -> Result<()> {
         self.with_lease_word(|word| lease::give_back(word, boottime_ns()))
+    }
+
+    /// From now on [`Array::open_already`] finds it.
+    pub(super) fn note_open(&self) {
+        let segment = self.segment();
+        let (Contents::Shared(description), Some(_)) = (segment.contents(), segment.file()) else { return };
+        let Ok(mut known) = KNOWN.try_lock() else { return };
+        if known.len() >= MANY && known.len().is_power_of_two() {
+            known.retain(|_, opened| opened.strong_count() > 0);
+        }
+        known.insert((description.header.id, segment.access() == Access::Write), Arc::downgrade(&self.opened));
+    }
+
+    /// Another handle on an array that this process has open in the same way, if that can be told at once, and the name
+    /// still is its own. It maps nothing, and asks the kernel one question.
+    pub(crate) fn open_already(name: &str, flags: OpenFlags, id: &[u8; 16]) -> Option<Array> {
+        if flags.untracked || flags.adopt || flags.readiness.is_wanted() || flags.access == Access::CopyOnWrite {
+            return None;
+        }
+        let found = KNOWN.try_lock().ok()?.get(&(*id, flags.access == Access::Write))?.upgrade()?;
+        let segment = &found.segment;
+        let is_named = found.texts.name.to_bytes() == name.as_bytes()
+            && segment.place().path().is_some_and(|path| file::named(path) == Ok(segment.id()));
+        is_named.then(|| Array { watches: Watches::default(), opened: found, window: None, grip: Grip::default() })
     }
 
     /// Which part of the array this handle is on; `None`: all of it.

@@ -131,6 +131,7 @@ impl Array {
         if front_stale && array.segment().access() == Access::Write && !untracked {
             array.finish_interrupted_resize();
         }
+        array.note_open();
         Ok(array)
     }
 }

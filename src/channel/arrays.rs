@@ -3,7 +3,8 @@
 //! The message says which array (its name and the segment's id) and which part of it (offset, shape, strides). While it is
 //! under way the array is leased (`array::handover`): it stays although its sender may have closed it and gone. The
 //! receiver opens it, acknowledges the message, and gives the lease back, in this order: killed before the
-//! acknowledgement the message is delivered again, and killed after it, the lease ends at its deadline.
+//! acknowledgement the message is delivered again, and killed after it, the lease ends at its deadline. A receiver that
+//! has the array open already, as where a pool of arrays goes round, gets another handle on what it has mapped.
 //!
 //! ```text
 //!     0      version of this layout
@@ -166,7 +167,10 @@ impl Sent<'_> {
         let array = if self.id == [0; 16] {
             Array::open(self.name, flags)?
         } else {
-            Array::open_id(self.name, flags, &self.id)?
+            match Array::open_already(self.name, flags, &self.id) {
+                Some(array) => array,
+                None => Array::open_id(self.name, flags, &self.id)?,
+            }
         };
         let array = match self.window {
             Some(window) => array.through(window)?,

@@ -395,6 +395,8 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// Receive an array, opened with `flags` as shm_array_open() takes them, and acknowledge it.
 ///
+/// Where this process has it open in the same way already, `*out` is another handle on the same mapping.
+///
 /// Returns:
 ///   0           `*out` is the array, on the part that was sent.
 ///   EBADMSG     the first message carries no array: it was left there.
