@@ -8,20 +8,32 @@ use shm_array::{Access, Array, ObjectOptions, Options, Queue, Timeout};
 
 use super::{Channel, unique_name};
 
-/// One array, sent again and again; the receiver, who does not have it, opens it, reads an element, and closes it.
+/// One array, sent again and again; the receiver gets a handle on it, reads an element, and closes the handle.
 struct Handles {
     fd: OwnedFd,
     queue: Option<Queue>,
     name: String,
     array: Option<Array>,
     received: u64,
+    /// The receiver has the array open all the time, as where a pool of arrays goes round; else each handle opens it anew.
+    keeps: bool,
 }
 
 const KEEP: Duration = Duration::from_secs(60);
 const ELEMENT: u64 = 0x5EED;
 
+/// The receiver does not have the array.
+pub fn opened(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>> {
+    make(capacity, bytes, false)
+}
+
+/// The receiver has the array.
+pub fn kept(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>> {
+    make(capacity, bytes, true)
+}
+
 /// An array of so many bytes.
-pub fn make(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>> {
+fn make(capacity: usize, bytes: usize, keeps: bool) -> Option<Box<dyn Channel>> {
     let form = Form { capacity: capacity as u64, message_bytes: 512, dtype: None, priorities: 1, single: false };
     let queue = Queue::create(None, &form, &ObjectOptions::default()).expect("a queue");
     let name = unique_name();
@@ -29,7 +41,7 @@ pub fn make(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>> {
     // SAFETY: the first of at least eight elements.
     unsafe { array.view().expect("a view").data.cast::<u64>().write_volatile(ELEMENT) };
     let fd = queue.fd().expect("a descriptor");
-    Some(Box::new(Handles { fd, queue: None, name, array: Some(array), received: 0 }))
+    Some(Box::new(Handles { fd, queue: None, name, array: Some(array), received: 0, keeps }))
 }
 
 impl Channel for Handles {
@@ -37,6 +49,7 @@ impl Channel for Handles {
         self.queue = Some(Queue::open_fd(self.fd.as_fd(), Access::Write).expect("the queue opens"));
         if !sends {
             self.array = None;
+            self.array = self.keeps.then(|| Array::open(&self.name, Access::Write).expect("the array opens"));
         }
     }
 

@@ -19,6 +19,8 @@ pub trait Channel {
     fn send(&mut self, bytes: &[u8]);
     /// Receive a copy; says how long it is.
     fn receive(&mut self, buffer: &mut [u8]) -> usize;
+    /// Nothing more is sent: what was collected goes out.
+    fn flush(&mut self) {}
     /// After fork, in each process, before its first message.
     fn start(&mut self, _sends: bool) {}
     /// Before such a process ends, without running anything else of its parent's.
@@ -40,6 +42,8 @@ pub enum Way {
     /// By us, with messages of so many bytes: one for `capacity` of them, made before the fork; `None` where it cannot
     /// carry such.
     Copies(fn(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>>),
+    /// The same, but a message may be kept back until others have come: it has no round trip.
+    Batches(fn(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>>),
     /// The same, but messages carry the handles of arrays of so many bytes.
     Handles(fn(capacity: usize, bytes: usize) -> Option<Box<dyn Channel>>),
     /// By a program of its own: microseconds a message, median and 99th percentile of a round trip, microseconds a
@@ -53,11 +57,13 @@ pub fn all() -> Vec<Peer> {
     vec![
         peer("bare ring", Way::Copies(ring::make), false),
         peer("shm_queue SPSC", Way::Copies(ours::single), false),
+        peer("shm_queue SPSC, 32 a call", Way::Batches(ours::single_in_batches), false),
         peer("shm_queue SPSC in place", Way::Copies(ours::single_in_place), false),
         peer("shm_queue", Way::Copies(ours::many), true),
         peer("shm_queue in place", Way::Copies(ours::many_in_place), true),
         peer("shm_pipe", Way::Copies(ours::pipe), false),
-        peer("shm_queue, array by handle", Way::Handles(handles::make), false),
+        peer("array by handle, opened", Way::Handles(handles::opened), false),
+        peer("array by handle, again", Way::Handles(handles::kept), false),
         peer("mutex+condition ring", Way::Copies(locked_ring::make), true),
         peer("iceoryx2 copy", Way::Copies(iceoryx::copied), true),
         peer("iceoryx2 loan", Way::Copies(iceoryx::loaned), true),
