@@ -35,8 +35,8 @@ pub struct ArrayIdentity {
     pub adopted: bool,
 }
 
-/// What this process has open, by its id and whether it can be written. Nobody waits for the mutex: a child that was forked
-/// while another thread of its parent had it does without.
+/// What this process has open, by its id and whether it can be written. Nobody waits for the mutex: a child that was
+/// forked while another thread of its parent had it does without.
 static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
 
 type Known = BTreeMap<([u8; 16], bool), Weak<Opened>>;

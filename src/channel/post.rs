@@ -32,8 +32,8 @@ pub struct Pace {
 
 /// As many messages have to come between two waits for the lull to grow, or one for each four pauses of it.
 const MANY: u64 = 2;
-/// So short a lull grows, too, after a wait that ended at once: nobody can answer so quickly. Where it does not grow it is
-/// a conversation, in which every look but the last is for nothing, and a pause too many is a delay.
+/// So short a lull grows, too, after a wait that ended at once: nobody can answer so quickly. Where it does not grow it
+/// is a conversation, in which every look but the last is for nothing, and a pause too many is a delay.
 const SHORT: u32 = 2;
 const SOON: u32 = 4;
 
@@ -96,8 +96,8 @@ impl Post {
         }
     }
 
-    /// The same for receivers, at a pace: `received` says how many messages there have been. `glance`, where there is such
-    /// a thing, says at the cost of a load whether an attempt is worth while: a conversation then glances after each pause.
+    /// The same for receivers, at a pace: `received` says how many messages there have been. `glance`, where there is
+    /// such a thing, says at the cost of a load whether an attempt is worth while: in a conversation after each pause.
     #[inline]
     pub fn wait_at<T>(
         &self,

@@ -200,8 +200,8 @@ impl Single {
         Ok(Some(number))
     }
 
-    /// Have the cache lines of a block that is free, and will be filled some messages later, brought here meanwhile; not
-    /// those of a message that the consumer is about to read.
+    /// Have the cache lines of a block that is free, and will be filled some messages later, brought here meanwhile;
+    /// not those of a message that the consumer is about to read.
     #[inline]
     fn fetch_free(&self, number: u64, seen: u64) {
         let next = number.wrapping_add(AHEAD);
@@ -210,8 +210,8 @@ impl Single {
         }
     }
 
-    /// Have the cache lines of a message that is far enough behind this one brought here meanwhile; of this one, if it is
-    /// the last: both of its lines at once, and not the second one when the first has said how long it is.
+    /// Have the cache lines of a message that is far enough behind this one brought here meanwhile; of this one, if it
+    /// is the last: both of its lines at once, and not the second one when the first has said how long it is.
     #[inline]
     fn fetch(&self, number: u64, seen: u64) {
         let next = number.wrapping_add(AHEAD);

@@ -15,7 +15,7 @@ struct Handles {
     name: String,
     array: Option<Array>,
     received: u64,
-    /// The receiver has the array open all the time, as where a pool of arrays goes round; else each handle opens it anew.
+    /// The receiver has the array open all the time, as where a pool of arrays goes round; else it opens it each time.
     keeps: bool,
 }
 
