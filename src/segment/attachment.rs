@@ -85,6 +85,8 @@ pub struct Attachment {
     claim: Claim,
     /// Bit i: the slot's counter i of shared holds belongs to a handle.
     counters: AtomicU32,
+    /// See [`Attachment::deferring`].
+    deferring: AtomicU64,
 }
 
 /// Valid in the process with that epoch only; changed under the registry's mutex only.
@@ -124,7 +126,15 @@ impl Attachment {
         let start = NonNull::new(map.start()).expect("a mapping is never at address 0");
         // SAFETY: the mapping lives as long as the control block's value, and the header was examined.
         let control = unsafe { Control::new(start, len, &description.header) };
-        Ok(Attachment { control, _map: map, watch, id, claim: Claim::default(), counters: AtomicU32::new(1 << COMMON) })
+        Ok(Attachment {
+            control,
+            _map: map,
+            watch,
+            id,
+            claim: Claim::default(),
+            counters: AtomicU32::new(1 << COMMON),
+            deferring: AtomicU64::new(0),
+        })
     }
 
     /// What all processes change.
@@ -142,6 +152,11 @@ impl Attachment {
     #[inline]
     pub fn wakes_readers(&self) -> bool {
         self.control.wakes_readers()
+    }
+
+    /// To whom this process leaves the lock, low half, and since when: for `sync::lock::owner`, from one wait to the next.
+    pub fn deferring(&self) -> &AtomicU64 {
+        &self.deferring
     }
 
     /// A descriptor that can write the file.
@@ -217,7 +232,10 @@ impl Attachment {
         let (index, pin) = self.pin_free_slot()?;
         let slot = self.control.slot(index).ok_or_else(|| Error::new(Code::Corrupt, "the slot table is gone"))?;
         let incarnation = slot.incarnation.load(Ordering::Relaxed).wrapping_add(1) & INCARNATION_MASK;
-        // What a dead owner left goes first: with the new incarnation nobody takes it for ours.
+        // At once: as long as its byte is locked and the incarnation is its own, a dead owner seems to live. What it left
+        // names its own incarnation, so nobody takes it for ours meanwhile.
+        // SYNC: pairs with the Acquire in `is_alive`.
+        slot.incarnation.store(incarnation, Ordering::Release);
         for holds in slot.shared.iter().chain([&slot.ranged]) {
             holds.store(u64::from(incarnation) << 32, Ordering::SeqCst);
         }
@@ -226,8 +244,6 @@ impl Attachment {
         slot.pid.store(myself.pid, Ordering::Relaxed);
         slot.pid_namespace.store(myself.pid_namespace, Ordering::Relaxed);
         slot.start_time.store(myself.start_time, Ordering::Relaxed);
-        // SYNC: pairs with the Acquire in `is_alive`.
-        slot.incarnation.store(incarnation, Ordering::Release);
 
         let identity = Identity::new(index, incarnation);
         // A pin of the parent's is not mapped here: its value is forgotten, not dropped.
