@@ -243,8 +243,7 @@ impl<'a> Table<'a> {
     /// Whether this handle of the caller's holds any rows: of that mode, and these among them.
     pub fn holds(&self, owner: Identity, handle: u64, mode: Mode, rows: Option<Rows>) -> bool {
         let is_it = |entry: &Entry| {
-            let is_mine = (entry.owner, entry.handle) == (owner, handle) && entry.is_held() && !entry.is_dirty();
-            is_mine
+            self.is_held_by(entry, owner, handle)
                 && (mode == Mode::Shared || entry.mode() == mode)
                 && rows.is_none_or(|rows| entry.rows.contains(rows))
         };
@@ -260,12 +259,17 @@ impl<'a> Table<'a> {
         rows: Option<Rows>,
         before: impl Fn(&Entry),
     ) -> Option<Entry> {
-        let is_it = |entry: &Entry| {
-            let is_mine = (entry.owner, entry.handle) == (owner, handle) && entry.is_held() && !entry.is_dirty();
-            is_mine && rows.is_none_or(|rows| rows == entry.rows)
-        };
-        // Of several threads that give back equal ranges each takes its own.
+        let is_it = |entry: &Entry| self.is_held_by(entry, owner, handle) && rows.is_none_or(|rows| rows == entry.rows);
+        // Of several threads that give back equal ranges each takes its own; no later use of a record has the same state.
         self.entries().filter(is_it).inspect(before).find(|entry| self.leave(entry.index, entry.state))
+    }
+
+    /// Without the mutex: another thread of the owner's may have left the record just after it was seen to be ours, and
+    /// another process have got it. So the owner is looked at once more, when the state is known.
+    fn is_held_by(&self, entry: &Entry, owner: Identity, handle: u64) -> bool {
+        let is_mine = (entry.owner, entry.handle) == (owner, handle) && entry.is_held() && !entry.is_dirty();
+        // SYNC: after the state, which was loaded with Acquire.
+        is_mine && self.record(entry.index).owner.load(Acquire) == owner.bits()
     }
 
     /// Have no more to do with a record, if it still is in this state.
@@ -277,6 +281,8 @@ impl<'a> Table<'a> {
     /// The owner of this record is dead.
     pub fn bury(&self, dead: &Entry) {
         let record = self.record(dead.index);
+        // It may have given the rows back after it was looked at, and before it died.
+        let Some(dead) = Entry::read(dead.index, record).filter(|now| !now.is_left()) else { return };
         if dead.is_dirty() {
         } else if dead.state & (EXCLUSIVE | HELD) == EXCLUSIVE | HELD {
             record.state.store(EXCLUSIVE | DIRTY, SeqCst);

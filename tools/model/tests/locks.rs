@@ -7,7 +7,7 @@ use model::os::atomic::AtomicU64;
 use model::os::atomic::Ordering::SeqCst;
 use model::os::futex;
 use model::os::time::Timeout;
-use model::participant::{play, step};
+use model::participant::{interrupt, play, step};
 use model::segment::attachment::{Attachment, Control};
 use model::sync::condition;
 use model::sync::lock::holders::lower_if_held;
@@ -246,6 +246,42 @@ plays! {
     rows_and_writers_of_all: 4, [&[Range(0, 2, X), Whole(X)], &[Whole(X), Range(1, 3, X)]];
     everything: 4, [&[Range(0, 2, X), Whole(X)], &[Whole(S), Range(1, 3, S)], &[Range(1, 3, X)], &[Whole(X)]];
     a_full_table: 1, [&[Range(0, 2, X), Range(2, 3, S)], &[Range(1, 3, X)], &[Whole(S), Range(3, 4, X)]];
+}
+
+/// A thread that gives back its rows is stopped at each step. Meanwhile another thread of its process gives back others,
+/// and another process, whose handle has the same number, gets their record: it keeps what it has.
+#[test]
+fn a_thread_gives_back_its_own() {
+    for steps in 0..50 {
+        let one = move || {
+            let stage = Stage::new(2, 4);
+            let [mine, other] = [0, 1].map(|me| Attachment::new(&stage.control, me));
+            let lock = |attachment: &Attachment, handle, start, end, mode| {
+                ranges::lock(attachment, handle, Rows { start, end }, mode, Timeout::Try)
+            };
+            let unlock = |attachment: &Attachment, handle, start, end| {
+                ranges::unlock(attachment, handle, Some(Rows { start, end })).unwrap()
+            };
+            // Who finds the table occupied does not wait for ever.
+            futex::let_time_pass();
+            assert!(lock(&mine, 2, 2, 4, X).is_ok());
+            assert!(lock(&mine, 1, 0, 2, S).is_ok());
+            let (my_thread, neighbour, entered) = (mine.clone(), other.clone(), Arc::new(Mutex::new(false)));
+            let has_entered = entered.clone();
+            interrupt(steps, move || {
+                assert!(unlock(&my_thread, 2, 2, 4));
+                *has_entered.lock().unwrap() = lock(&neighbour, 1, 0, 2, S).is_ok();
+            });
+            assert!(unlock(&mine, 1, 0, 2), "stopped at step {steps}");
+            assert!(!unlock(&mine, 1, 0, 2), "stopped at step {steps}: given back, and still there");
+            assert_eq!(
+                unlock(&other, 1, 0, 2),
+                *entered.lock().unwrap(),
+                "stopped at step {steps}: what the other had"
+            );
+        };
+        Runner::new(RandomScheduler::new(1), shuttle::Config::default()).run(one);
+    }
 }
 
 /// A store of one: a taker sleeps until a maker has notified; whoever vanishes, the last one finds out.
