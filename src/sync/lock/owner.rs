@@ -4,7 +4,7 @@ use crate::error::{Errno, Error, Result};
 use crate::os::atomic::AtomicU64;
 use crate::os::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use crate::os::futex::{self, Queue};
-use crate::os::time::{Duration, Instant};
+use crate::os::time::{self, Duration};
 use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::Words;
 use crate::segment::format::lock_bit::{INCONSISTENT, WAITERS};
@@ -15,7 +15,7 @@ use super::holders::{Holds, first_reader, lower, pid_of};
 use super::mode::Acquired;
 
 /// How long others hold back for one who is next; it may have been stopped, or killed.
-const DEFERENCE: Duration = Duration::from_millis(10);
+const DEFERENCE: u32 = 10; // milliseconds
 const DEFERENCE_STEP: Duration = Duration::from_millis(1);
 
 /// Be nobody's owner any more.
@@ -39,7 +39,7 @@ fn wake(words: &Words) {
 #[cold]
 pub fn own(attachment: &Attachment, me: Identity, patience: &mut Patience) -> Result<()> {
     let words = attachment.words();
-    let mut turn = Turn::new(attachment, me);
+    let turn = Turn::new(attachment, me);
     loop {
         let word = words.lock.load(Relaxed);
         let owner = Identity::from_word(word);
@@ -165,16 +165,15 @@ pub fn wait_to_share(
     }
 }
 
-/// One waiter's claim to be next, and its deference to another's. Given up when the wait ends, however it ends.
+/// One waiter's claim to be next, and its process's deference to another's. Given up when the wait ends, however it ends.
 struct Turn<'a> {
     attachment: &'a Attachment,
     me: Identity,
-    deferring: Option<(u32, Instant)>,
 }
 
 impl<'a> Turn<'a> {
     fn new(attachment: &'a Attachment, me: Identity) -> Turn<'a> {
-        Turn { attachment, me, deferring: None }
+        Turn { attachment, me }
     }
 
     /// Ask to be the next owner, unless somebody else does.
@@ -185,23 +184,27 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Whether a free lock may be taken, now.
-    fn has_come(&mut self) -> Result<bool> {
+    /// Whether a free lock may be taken, now. The process remembers since when it has held back, from one wait to the
+    /// next: who only tries, again and again, must not be refused a free lock for ever by one who was stopped.
+    fn has_come(&self) -> Result<bool> {
         let next = self.attachment.words().next.load(Relaxed);
+        let deferring = self.attachment.deferring();
         if next == 0 || next == self.me.bits() {
+            deferring.store(0, Relaxed);
             return Ok(true);
         }
-        let is_over = match self.deferring {
-            Some((other, since)) if other == next => since.elapsed() > DEFERENCE,
-            _ => {
-                self.deferring = Some((next, Instant::now()));
-                match Identity::from_word(next) {
-                    Some(other) => !self.attachment.is_alive_or_self(other)?,
-                    None => true,
-                }
+        let (now, known) = (time::coarse_ms() as u32, deferring.load(Relaxed));
+        let is_over = if known as u32 == next {
+            now.wrapping_sub((known >> 32) as u32) > DEFERENCE
+        } else {
+            deferring.store(u64::from(now) << 32 | u64::from(next), Relaxed);
+            match Identity::from_word(next) {
+                Some(other) => !self.attachment.is_alive_or_self(other)?,
+                None => true,
             }
         };
         if is_over {
+            deferring.store(0, Relaxed);
             self.withdraw(next);
         }
         Ok(is_over)

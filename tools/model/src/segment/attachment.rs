@@ -1,7 +1,7 @@
 //! Slots, identities, and who has vanished.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::format::{Range, Slot, Words};
 use crate::error::Result;
@@ -83,11 +83,17 @@ impl Control {
 pub struct Attachment {
     control: Arc<Control>,
     slot: usize,
+    /// Of one process, which others do not see: no step.
+    deferring: Arc<AtomicU64>,
 }
 
 impl Attachment {
     pub fn new(control: &Arc<Control>, slot: usize) -> Attachment {
-        Attachment { control: control.clone(), slot }
+        Attachment { control: control.clone(), slot, deferring: Arc::default() }
+    }
+
+    pub fn deferring(&self) -> &AtomicU64 {
+        &self.deferring
     }
 
     pub fn words(&self) -> &Words {
