@@ -14,7 +14,10 @@ int main()
         std::scoped_lock alone(array);
         CHECK(!other.try_lock() && !other.try_lock_shared() && !other.try_lock_for(1ms) && !other.try_lock_shared_for(1ms));
         CHECK(!other.try_lock_until(std::chrono::steady_clock::now() - 1h));
+        CHECK(!other.try_lock_until(std::chrono::steady_clock::time_point::min()));
+        CHECK(!other.try_lock_shared_until(std::chrono::steady_clock::time_point::min()));
         CHECK(!std::unique_lock(other, std::chrono::system_clock::now() + 1ms));
+        CHECK(!other.try_lock_until(std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>()));
     }
     {
         std::shared_lock first(array), second(other);
@@ -23,7 +26,8 @@ int main()
         CHECK(!other.try_lock());
     }
     CHECK(std::unique_lock(other, 5s).owns_lock());
-    CHECK(array.generation() == 2);
+    CHECK(std::unique_lock(other, std::chrono::hours::max()).owns_lock()); // too many nanoseconds to count
+    CHECK(array.generation() == 3);
 
     pid_t child = fork();
     CHECK(child >= 0);

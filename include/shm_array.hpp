@@ -216,7 +216,7 @@ public:
     }
     template <class Clock, class Duration> bool try_lock_until(std::chrono::time_point<Clock, Duration> limit)
     {
-        return try_lock_for(limit - Clock::now());
+        return try_lock_for(left(limit, Clock::now()));
     }
     void lock_shared() { whole(SHM_ARRAY_SHARED, forever); }
     bool try_lock_shared() { return whole(SHM_ARRAY_SHARED, time::zero()); }
@@ -226,7 +226,7 @@ public:
     }
     template <class Clock, class Duration> bool try_lock_shared_until(std::chrono::time_point<Clock, Duration> limit)
     {
-        return try_lock_shared_for(limit - Clock::now());
+        return try_lock_shared_for(left(limit, Clock::now()));
     }
     void unlock() { check(shm_array_unlock(get())); }
     void unlock_shared() { unlock(); }
@@ -245,8 +245,17 @@ public:
 private:
     template <class Rep, class Period> static time limited(std::chrono::duration<Rep, Period> limit)
     {
+        using inexact = std::chrono::duration<double, std::nano>; // which holds any of them
+        if (inexact(limit) >= inexact(time::max()))
+            return time::max();
         // A time that is over is no negative timeout, which would be for ever.
         return limit.count() > 0 ? std::chrono::ceil<time>(limit) : time::zero();
+    }
+
+    /* Not the plain difference, which for a moment long ago can be more than a duration holds. */
+    template <class Limit, class Now> static auto left(Limit limit, Now now)
+    {
+        return limit > now ? limit - now : decltype(limit - now)::zero();
     }
 
     bool whole(uint32_t mode, time timeout)
