@@ -33,6 +33,7 @@ use crate::sync::condition::{self, Awoken};
 use crate::sync::generation::{self, Generation, Published};
 use crate::sync::grip::Grip;
 use crate::sync::lock::range_table::Rows;
+use crate::sync::lock::short::Reached;
 use crate::sync::lock::{Acquired, Mode, whole};
 use crate::sync::notifier::Watches;
 
@@ -143,10 +144,15 @@ impl Array {
         self.grip.lock(self.segment(), mode, timeout)
     }
 
-    /// As [`Array::lock`], where nobody else is there and nothing has to be told; false says nothing.
+    /// As [`Array::lock`], where nobody else is there and nothing has to be told.
     #[inline]
-    pub(crate) fn lock_at_once(&self, mode: Mode) -> bool {
+    pub(crate) fn lock_at_once(&self, mode: Mode) -> Reached {
         self.grip.lock_at_once(mode)
+    }
+
+    /// Where [`Array::lock_at_once`] stopped in the middle: false says that nothing is held.
+    pub(crate) fn lock_from_the_middle(&self, mode: Mode) -> bool {
+        self.grip.lock_from_the_middle(mode)
     }
 
     /// As [`Array::unlock`], where that has nothing to tell; false says nothing.

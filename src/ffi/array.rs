@@ -11,6 +11,7 @@ use crate::array::view::Slice;
 use crate::array::{self, Array};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
+use crate::sync::lock::short::Reached;
 use crate::sync::lock::{Acquired, Mode};
 
 /// Lock mode: alone.
@@ -231,11 +232,32 @@ pub unsafe extern "C" fn shm_array_slice(
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     // Most locks are free: that way has nothing to tell, and cannot panic.
+    let reached = match (array, known_mode(mode)) {
+        (Some(array), Some(mode)) => array.lock_at_once(mode),
+        _ => Reached::Nothing,
+    };
+    match reached {
+        Reached::End => 0,
+        Reached::Middle => lock_from_the_middle(array, mode, timeout_ns),
+        Reached::Nothing => lock_in_turn(array, mode, timeout_ns),
+    }
+}
+
+/// Apart as the next one is.
+#[inline(never)]
+fn lock_from_the_middle(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     if let (Some(array), Some(mode)) = (array, known_mode(mode))
-        && array.lock_at_once(mode)
+        && array.lock_from_the_middle(mode)
     {
         return 0;
     }
+    lock_in_turn(array, mode, timeout_ns)
+}
+
+/// Apart, so that a lock that is free costs no stack frame.
+#[cold]
+#[inline(never)]
+fn lock_in_turn(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     guard(|| {
         let array = handle(array)?;
         told(array.lock(lock_mode(mode)?, Timeout::from_ns(timeout_ns))?)
@@ -282,6 +304,13 @@ pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
     if array.is_some_and(Array::unlock_at_once) {
         return 0;
     }
+    unlock_and_tell(array)
+}
+
+/// As [`lock_in_turn`].
+#[cold]
+#[inline(never)]
+fn unlock_and_tell(array: Option<&Array>) -> c_int {
     guard(|| handle(array)?.unlock())
 }
 

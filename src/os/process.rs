@@ -26,7 +26,13 @@ pub fn epoch() -> u64 {
     begin_epoch()
 }
 
+/// Where the epoch stands, for who looks at it all the time; 0 in a child that has not asked for it yet.
+pub fn epoch_word() -> &'static AtomicU64 {
+    page()
+}
+
 #[cold]
+#[inline(never)]
 fn begin_epoch() -> u64 {
     let word = page();
     let fresh = LAST.fetch_add(1, Ordering::Relaxed) + 1;

@@ -50,6 +50,7 @@ impl Bell {
     }
 
     #[cold]
+    #[inline(never)]
     fn wake(&self, word: u32) {
         let _ = self.0.compare_exchange(word, (word | LISTENED).wrapping_add(1), SeqCst, SeqCst);
         futex::wake(&self.0, Queue::Readers, i32::MAX);

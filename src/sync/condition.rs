@@ -17,7 +17,7 @@
 use crate::error::{Errno, Error, Result};
 use crate::os::atomic::Ordering::SeqCst;
 use crate::os::futex::{self, Queue};
-use crate::os::time::{Duration, Timeout};
+use crate::os::time::{self, Duration, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
 use crate::segment::format::Condition;
 
@@ -45,7 +45,7 @@ pub fn wait(attachment: &Attachment, condition: usize, timeout: Timeout) -> Resu
     let before = condition.sequence.load(SeqCst);
     // SYNC: SeqCst against `notify`: either it counts us, or we see its number.
     condition.waiters.fetch_add(1, SeqCst);
-    if !unlock_exclusive(attachment, attachment.identity()?) {
+    if !unlock_exclusive(attachment, attachment.identity()?, time::realtime_coarse_ns()) {
         return Err(not_the_owner());
     }
     let mut patience = Patience::new(timeout);

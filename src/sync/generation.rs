@@ -34,14 +34,21 @@ pub struct Published {
 
 /// The last moments of a write, which the caller still holds the lock for.
 #[inline]
-pub fn sign(attachment: &Attachment, me: Identity) {
+pub fn sign(attachment: &Attachment, me: Identity, now_ns: i64) {
     let words = attachment.words();
     if words.publisher.load(Relaxed) != me.bits() {
-        let pid = me.slot().and_then(|index| attachment.control().slot(index)).map_or(0, |slot| slot.pid.load(Relaxed));
-        words.publisher.store(me.bits(), Relaxed);
-        words.publisher_pid.store(pid, Relaxed);
+        sign_with_name(attachment, me);
     }
-    words.published_ns.store(time::realtime_coarse_ns(), Relaxed);
+    words.published_ns.store(now_ns, Relaxed);
+}
+
+#[cold]
+#[inline(never)]
+fn sign_with_name(attachment: &Attachment, me: Identity) {
+    let words = attachment.words();
+    let pid = me.slot().and_then(|index| attachment.control().slot(index)).map_or(0, |slot| slot.pid.load(Relaxed));
+    words.publisher.store(me.bits(), Relaxed);
+    words.publisher_pid.store(pid, Relaxed);
 }
 
 /// The write has ended, and a sequentially consistent exchange has come after it.

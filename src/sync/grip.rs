@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 
 use crate::error::{Errno, Error, Result};
 use crate::os::process;
-use crate::os::time::Timeout;
+use crate::os::time::{self, Timeout};
 use crate::segment::Segment;
 use crate::segment::attachment::{Attachment, COMMON, Identity};
 
@@ -23,12 +23,15 @@ use super::condition::{self, Awoken};
 use super::hold::Hold;
 use super::lock::holders::lower_if_held;
 use super::lock::range_table::Rows;
+use super::lock::short::{self, Reached};
 use super::lock::whole::{lock_exclusive, lock_shared, not_the_owner, unlock_exclusive};
-use super::lock::{Acquired, Mode, ranges, short};
+use super::lock::{Acquired, Mode, ranges};
 
 /// Kept by the handle, and dropped before its segment.
 #[derive(Debug)]
 pub struct Grip {
+    /// Where the epoch of this process stands; null until something was remembered.
+    epoch_now: AtomicPtr<AtomicU64>,
     /// Which process found the next three.
     epoch: AtomicU64,
     attachment: AtomicPtr<Attachment>,
@@ -51,6 +54,7 @@ static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 impl Default for Grip {
     fn default() -> Grip {
         Grip {
+            epoch_now: AtomicPtr::default(),
             epoch: AtomicU64::new(0),
             attachment: AtomicPtr::default(),
             counter: AtomicPtr::default(),
@@ -64,14 +68,31 @@ impl Default for Grip {
 }
 
 impl Grip {
-    /// Take the lock where nobody else is there and nothing has to be told; false says nothing.
+    /// Take the lock where nobody else is there and nothing has to be told. From the middle go on with
+    /// [`Grip::lock_from_the_middle`].
     #[inline]
-    pub fn lock_at_once(&self, mode: Mode) -> bool {
+    pub fn lock_at_once(&self, mode: Mode) -> Reached {
+        let Some((attachment, epoch)) = self.remembered() else { return Reached::Nothing };
+        if mode == Mode::Shared {
+            return self.counter().map_or(Reached::Nothing, |counter| short::begin_shared(attachment, counter));
+        }
+        let reached = self.me().map_or(Reached::Nothing, |me| short::begin_exclusive(attachment, me));
+        if reached == Reached::End {
+            self.hold.add_exclusive(epoch);
+        }
+        reached
+    }
+
+    /// Where [`Grip::lock_at_once`] stopped in the middle: false says that nothing is held.
+    pub fn lock_from_the_middle(&self, mode: Mode) -> bool {
         let Some((attachment, epoch)) = self.remembered() else { return false };
         if mode == Mode::Shared {
-            return self.counter().is_some_and(|counter| short::lock_shared(attachment, counter));
+            if let Some(counter) = self.counter() {
+                short::turn_back_from_shared(attachment, counter);
+            }
+            return false;
         }
-        let is_held = self.me().is_some_and(|me| short::lock_exclusive(attachment, me));
+        let is_held = self.me().is_some_and(|me| short::end_exclusive(attachment, me));
         if is_held {
             self.hold.add_exclusive(epoch);
         }
@@ -83,7 +104,9 @@ impl Grip {
     pub fn unlock_at_once(&self) -> bool {
         let Some((attachment, epoch)) = self.remembered() else { return false };
         if self.hold.take_exclusive(epoch) {
-            return self.me().is_some_and(|me| unlock_exclusive(attachment, me));
+            // First of all: little has to be kept over a call.
+            let now_ns = time::realtime_coarse_ns();
+            return self.me().is_some_and(|me| unlock_exclusive(attachment, me, now_ns));
         }
         self.counter().is_some_and(|counter| lower_if_held(attachment.words(), counter))
     }
@@ -91,7 +114,8 @@ impl Grip {
     /// What this process found the last time, and its epoch.
     #[inline]
     fn remembered(&self) -> Option<(&Attachment, u64)> {
-        let epoch = process::epoch();
+        // SAFETY: null until `remember` has been here, and then for ever where the epoch stands.
+        let epoch = unsafe { self.epoch_now.load(Acquire).as_ref() }?.load(Relaxed);
         // SYNC: pairs with the Release in `remember`: with the epoch comes what was found in it.
         if self.epoch.load(Acquire) != epoch {
             return None;
@@ -136,7 +160,7 @@ impl Grip {
         }
         let attachment = segment.attachment()?;
         if taken == Some(Mode::Exclusive) {
-            let is_done = unlock_exclusive(attachment, attachment.identity()?);
+            let is_done = unlock_exclusive(attachment, attachment.identity()?, time::realtime_coarse_ns());
             return if is_done { Ok(()) } else { Err(not_the_owner()) };
         }
         // A process that is nobody here, such as a child that has not locked yet, holds nothing: no slot is claimed.
@@ -239,6 +263,7 @@ impl Grip {
         self.counter.store(counter, Release);
         // SYNC: pairs with the Acquire in `remembered`.
         self.epoch.store(process::epoch(), Release);
+        self.epoch_now.store((&raw const *process::epoch_word()).cast_mut(), Release);
         Ok(())
     }
 }

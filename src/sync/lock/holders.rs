@@ -35,8 +35,43 @@ impl Reader<'_> {
     }
 }
 
-/// The first slot that holds the lock shared, dead or alive.
+/// Whether certainly no process that is here has ever held the lock shared, or a range of it: many arrays are only ever
+/// written under it, and this is found out without a branch. Not of an array with more slots than usual.
 #[inline]
+pub fn none_ever_read(attachment: &Attachment) -> bool {
+    /// As many as 256 slots need.
+    const USUAL: usize = 4;
+    // SYNC: as in `first_reader`.
+    let bits = attachment.words().readers.iter().take(USUAL).fold(0, |all, word| all | word.load(SeqCst));
+    bits == 0 && attachment.control().slots() <= USUAL * 64
+}
+
+/// Whether nobody, dead or alive, holds the lock shared or a range of it: [`first_reader`] for who need not know who.
+pub fn holds_nothing(attachment: &Attachment) -> bool {
+    let control = attachment.control();
+    let mut all = 0;
+    for (group, word) in attachment.words().readers.iter().take(control.slots().div_ceil(64)).enumerate() {
+        // SYNC: as in `first_reader`.
+        let mut bits = word.load(SeqCst);
+        while bits != 0 {
+            let slot = control.slot(group * 64 + bits.trailing_zeros() as usize);
+            bits &= bits - 1;
+            all |= slot.map_or(0, holds);
+        }
+    }
+    all == 0
+}
+
+/// Not 0 where the slot holds something.
+#[inline]
+fn holds(slot: &Slot) -> u32 {
+    // In this order: see `reader_in`.
+    let ranged = slot.ranged.load(SeqCst);
+    // Most slots hold nothing, which is found out without a branch for each counter.
+    slot.shared.iter().fold(ranged, |all, counter| all | counter.load(SeqCst)) as u32
+}
+
+/// The first slot that holds the lock shared, dead or alive.
 pub fn first_reader(attachment: &Attachment, holds: Holds) -> Option<Reader<'_>> {
     let control = attachment.control();
     for (group, word) in attachment.words().readers.iter().take(control.slots().div_ceil(64)).enumerate() {
@@ -45,23 +80,17 @@ pub fn first_reader(attachment: &Attachment, holds: Holds) -> Option<Reader<'_>>
         while bits != 0 {
             let index = group * 64 + bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            let Some(slot) = control.slot(index) else { continue };
-            // In this order: who comes in turn raises `shared` while `ranged` is still raised.
-            let ranged = if holds == Holds::Any { slot.ranged.load(SeqCst) } else { 0 };
-            // Most slots hold nothing, which is found out without a branch for each counter.
-            if slot.shared.iter().fold(ranged, |all, counter| all | counter.load(SeqCst)) as u32 != 0
-                && let Some(reader) = reader_in(index, slot, holds)
-            {
-                return Some(reader);
+            let reader = control.slot(index).and_then(|slot| reader_in(index, slot, holds));
+            if reader.is_some() {
+                return reader;
             }
         }
     }
     None
 }
 
-#[cold]
 fn reader_in(index: usize, slot: &Slot, holds: Holds) -> Option<Reader<'_>> {
-    // In this order: see `first_reader`.
+    // In this order: who comes in turn raises `shared` while `ranged` is still raised.
     let ranged = (holds == Holds::Any).then_some(&slot.ranged);
     ranged.into_iter().chain(&slot.shared).find_map(|counter| {
         let seen = counter.load(SeqCst);

@@ -18,18 +18,22 @@ use super::mode::Acquired;
 const DEFERENCE: u32 = 10; // milliseconds
 const DEFERENCE_STEP: Duration = Duration::from_millis(1);
 
-/// Be nobody's owner any more.
+/// Be the owner no more.
 #[inline]
-pub fn disown(words: &Words) {
+pub fn disown(words: &Words, me: Identity) {
     // SYNC: pairs with the exchange of the next owner, and with the loads of readers.
-    let before = words.lock.fetch_and(INCONSISTENT, SeqCst);
-    if before & WAITERS != 0 {
-        wake(words);
+    if words.lock.compare_exchange(me.bits(), 0, SeqCst, Relaxed).is_err() {
+        disown_and_wake(words);
     }
 }
 
+/// As [`disown`], where somebody sleeps, or elements are in doubt.
 #[cold]
-fn wake(words: &Words) {
+#[inline(never)]
+fn disown_and_wake(words: &Words) {
+    if words.lock.fetch_and(INCONSISTENT, SeqCst) & WAITERS == 0 {
+        return;
+    }
     futex::wake(&words.lock, Queue::Readers, i32::MAX);
     // One is enough: it will find, and set again, that others sleep.
     futex::wake(&words.lock, Queue::Writers, 1);

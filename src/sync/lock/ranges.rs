@@ -24,7 +24,7 @@ use crate::error::{Errno, Error, Result};
 use crate::os::atomic::AtomicU64;
 use crate::os::atomic::Ordering::{Relaxed, SeqCst};
 use crate::os::futex::{self, Queue};
-use crate::os::time::{Duration, Timeout};
+use crate::os::time::{self, Duration, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
 use crate::sync::bell::Bell;
 use crate::sync::generation;
@@ -72,7 +72,7 @@ pub fn unlock(attachment: &Attachment, handle: u64, rows: Option<Rows>) -> Resul
     let me = attachment.identity()?;
     let sign = |entry: &Entry| {
         if entry.mode() == Mode::Exclusive {
-            generation::sign(attachment, me);
+            generation::sign(attachment, me, time::realtime_coarse_ns());
         }
     };
     let given_back = table(attachment).give_back(me, handle, rows, sign);

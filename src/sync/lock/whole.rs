@@ -26,10 +26,10 @@ pub fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acqui
         own(attachment, me, &mut patience)?;
     }
     if first_reader(attachment, Holds::Any).is_some() {
-        wait_for_readers(attachment, &mut patience).inspect_err(|_| disown(words))?;
+        wait_for_readers(attachment, &mut patience).inspect_err(|_| disown(words, me))?;
     }
     let has_dirty_ranges = words.ranges_exclusive.load(SeqCst) != 0
-        && ranges::bury_all(attachment, &mut patience).inspect_err(|_| disown(words))?;
+        && ranges::bury_all(attachment, &mut patience).inspect_err(|_| disown(words, me))?;
     words.writer.store(me.bits(), Release);
     let word = words.lock.load(Relaxed);
     if word & INCONSISTENT != 0 {
@@ -40,18 +40,18 @@ pub fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acqui
     Ok(if has_dirty_ranges { Acquired::OwnerDied } else { Acquired::from_word(word) })
 }
 
-/// Give back what [`lock_exclusive`] gave. False where this process is not the owner: another thread has given it back in
-/// this very moment.
+/// Give back what [`lock_exclusive`] gave; `now_ns` is the time of it, CLOCK_REALTIME. False where this process is not the
+/// owner: another thread has given it back in this very moment.
 #[inline]
-pub fn unlock_exclusive(attachment: &Attachment, me: Identity) -> bool {
+pub fn unlock_exclusive(attachment: &Attachment, me: Identity, now_ns: i64) -> bool {
     let words = attachment.words();
     if Identity::from_word(words.lock.load(Relaxed)) != Some(me) {
         return false;
     }
-    generation::sign(attachment, me);
+    generation::sign(attachment, me, now_ns);
     end_writes_but(words, 0);
     words.writer.store(0, Relaxed);
-    disown(words);
+    disown(words, me);
     generation::announce(attachment);
     true
 }

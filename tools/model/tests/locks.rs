@@ -12,7 +12,8 @@ use model::segment::attachment::{Attachment, Control};
 use model::sync::condition;
 use model::sync::lock::holders::lower_if_held;
 use model::sync::lock::range_table::Rows;
-use model::sync::lock::{Acquired, INCONSISTENT, Mode, ranges, short, whole};
+use model::sync::lock::short::{self, Reached};
+use model::sync::lock::{Acquired, INCONSISTENT, Mode, ranges, whole};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Runner, thread};
@@ -57,19 +58,32 @@ struct Truth {
 fn lock_whole(attachment: &Attachment, mode: Mode) -> Acquired {
     let me = attachment.identity().unwrap();
     let counter = counter(attachment);
-    attachment.remember_reader(me.slot().unwrap());
-    let acquired = match mode {
-        X if short::lock_exclusive(attachment, me) => Ok(Acquired::Clean),
-        S if short::lock_shared(attachment, counter) => Ok(Acquired::Clean),
-        X => whole::lock_exclusive(attachment, Timeout::Forever),
-        S => whole::lock_shared(attachment, counter, Timeout::Forever),
+    let is_held = match mode {
+        X => match short::begin_exclusive(attachment, me) {
+            Reached::Middle => short::end_exclusive(attachment, me),
+            reached => reached == Reached::End,
+        },
+        S => {
+            attachment.remember_reader(me.slot().unwrap());
+            let reached = short::begin_shared(attachment, counter);
+            if reached == Reached::Middle {
+                short::turn_back_from_shared(attachment, counter);
+            }
+            reached == Reached::End
+        }
     };
-    acquired.unwrap()
+    if is_held {
+        return Acquired::Clean;
+    }
+    match mode {
+        X => whole::lock_exclusive(attachment, Timeout::Forever).unwrap(),
+        S => whole::lock_shared(attachment, counter, Timeout::Forever).unwrap(),
+    }
 }
 
 fn unlock_whole(attachment: &Attachment, mode: Mode) {
     let done = match mode {
-        X => whole::unlock_exclusive(attachment, attachment.identity().unwrap()),
+        X => whole::unlock_exclusive(attachment, attachment.identity().unwrap(), 0),
         S => lower_if_held(attachment.words(), counter(attachment)),
     };
     assert!(done, "it was held");
