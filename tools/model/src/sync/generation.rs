@@ -2,6 +2,6 @@
 
 use crate::segment::attachment::{Attachment, Identity};
 
-pub fn sign(_: &Attachment, _: Identity) {}
+pub fn sign(_: &Attachment, _: Identity, _: i64) {}
 
 pub fn announce(_: &Attachment) {}
