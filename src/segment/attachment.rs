@@ -85,8 +85,8 @@ pub struct Attachment {
     claim: Claim,
     /// Bit i: the slot's counter i of shared holds belongs to a handle.
     counters: AtomicU32,
-    /// See [`Attachment::deferring`].
-    deferring: AtomicU64,
+    /// See [`Attachment::refused`].
+    refused: AtomicU64,
 }
 
 /// Valid in the process with that epoch only; changed under the registry's mutex only.
@@ -133,7 +133,7 @@ impl Attachment {
             id,
             claim: Claim::default(),
             counters: AtomicU32::new(1 << COMMON),
-            deferring: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         })
     }
 
@@ -154,9 +154,10 @@ impl Attachment {
         self.control.wakes_readers()
     }
 
-    /// To whom this process leaves the lock, low half, and since when: for `sync::lock::owner`, from one wait to the next.
-    pub fn deferring(&self) -> &AtomicU64 {
-        &self.deferring
+    /// For whose sake this process was refused a free lock, low half, and since when: kept for `sync::lock::owner` from one
+    /// wait to the next.
+    pub fn refused(&self) -> &AtomicU64 {
+        &self.refused
     }
 
     /// A descriptor that can write the file.

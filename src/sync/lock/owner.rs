@@ -43,7 +43,7 @@ fn disown_and_wake(words: &Words) {
 #[cold]
 pub fn own(attachment: &Attachment, me: Identity, patience: &mut Patience) -> Result<()> {
     let words = attachment.words();
-    let turn = Turn::new(attachment, me);
+    let mut turn = Turn::new(attachment, me);
     loop {
         let word = words.lock.load(Relaxed);
         let owner = Identity::from_word(word);
@@ -169,15 +169,17 @@ pub fn wait_to_share(
     }
 }
 
-/// One waiter's claim to be next, and its process's deference to another's. Given up when the wait ends, however it ends.
+/// One waiter's claim to be next, and its deference to another's. Given up when the wait ends, however it ends.
 struct Turn<'a> {
     attachment: &'a Attachment,
     me: Identity,
+    /// To whom, and since when.
+    deferring: Option<(u32, u32)>,
 }
 
 impl<'a> Turn<'a> {
     fn new(attachment: &'a Attachment, me: Identity) -> Turn<'a> {
-        Turn { attachment, me }
+        Turn { attachment, me, deferring: None }
     }
 
     /// Ask to be the next owner, unless somebody else does.
@@ -188,30 +190,43 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Whether a free lock may be taken, now. The process remembers since when it has held back, from one wait to the
-    /// next: who only tries, again and again, must not be refused a free lock for ever by one who was stopped.
-    fn has_come(&self) -> Result<bool> {
+    /// Whether a free lock may be taken, now.
+    fn has_come(&mut self) -> Result<bool> {
         let next = self.attachment.words().next.load(Relaxed);
-        let deferring = self.attachment.deferring();
         if next == 0 || next == self.me.bits() {
-            deferring.store(0, Relaxed);
+            self.defer_no_more();
             return Ok(true);
         }
-        let (now, known) = (time::coarse_ms() as u32, deferring.load(Relaxed));
-        let is_over = if known as u32 == next {
-            now.wrapping_sub((known >> 32) as u32) > DEFERENCE
-        } else {
-            deferring.store(u64::from(now) << 32 | u64::from(next), Relaxed);
-            match Identity::from_word(next) {
-                Some(other) => !self.attachment.is_alive_or_self(other)?,
-                None => true,
+        let now = time::coarse_ms() as u32;
+        let is_over = match self.deferring {
+            Some((other, since)) if other == next => now.wrapping_sub(since) > DEFERENCE,
+            _ => {
+                let since = self.refused_since(next).unwrap_or(now);
+                self.deferring = Some((next, since));
+                now.wrapping_sub(since) > DEFERENCE
+                    || match Identity::from_word(next) {
+                        Some(other) => !self.attachment.is_alive_or_self(other)?,
+                        None => true,
+                    }
             }
         };
         if is_over {
-            deferring.store(0, Relaxed);
+            self.defer_no_more();
             self.withdraw(next);
         }
         Ok(is_over)
+    }
+
+    /// Since when this process was refused the lock for the sake of that one: who only tries, again and again, must not be
+    /// refused a free lock for ever by one who was stopped.
+    fn refused_since(&self, next: u32) -> Option<u32> {
+        let refused = self.attachment.refused().load(Relaxed);
+        (refused as u32 == next).then_some((refused >> 32) as u32)
+    }
+
+    fn defer_no_more(&mut self) {
+        self.deferring = None;
+        self.attachment.refused().store(0, Relaxed);
     }
 
     fn withdraw(&self, next: u32) {
@@ -223,6 +238,9 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if self.attachment.words().next.load(Relaxed) == self.me.bits() {
             self.withdraw(self.me.bits());
+        }
+        if let Some((next, since)) = self.deferring {
+            self.attachment.refused().store(u64::from(since) << 32 | u64::from(next), Relaxed);
         }
     }
 }

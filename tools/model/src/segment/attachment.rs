@@ -84,16 +84,16 @@ pub struct Attachment {
     control: Arc<Control>,
     slot: usize,
     /// Of one process, which others do not see: no step.
-    deferring: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
 }
 
 impl Attachment {
     pub fn new(control: &Arc<Control>, slot: usize) -> Attachment {
-        Attachment { control: control.clone(), slot, deferring: Arc::default() }
+        Attachment { control: control.clone(), slot, refused: Arc::default() }
     }
 
-    pub fn deferring(&self) -> &AtomicU64 {
-        &self.deferring
+    pub fn refused(&self) -> &AtomicU64 {
+        &self.refused
     }
 
     pub fn words(&self) -> &Words {
