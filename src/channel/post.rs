@@ -139,12 +139,12 @@ impl Post {
             let (mut pauses, mut paused) = (looks.lull, 0);
             while (0..pauses).all(|_| patience.spin()) {
                 if glance() {
+                    if time::coarse_ms() != begun {
+                        break;
+                    }
                     if let Some(done) = attempt()? {
                         let was_short = paused == 0 || looks.most == 1 && paused < SOON;
                         return Ok(Some((done, was_short && !patience.has_slept())));
-                    }
-                    if time::coarse_ms() != begun {
-                        break;
                     }
                 }
                 paused += pauses;

@@ -21,6 +21,7 @@ impl Queue {
         self.send_sort(bytes, priority, Sort::Plain, timeout)
     }
 
+    #[inline]
     pub(crate) fn send_sort(&self, bytes: &[u8], priority: u32, sort: Sort, timeout: Timeout) -> Result<()> {
         self.check_message(bytes.len(), priority, sort)?;
         let place = self.wait_to_reserve(timeout)?;
@@ -69,6 +70,7 @@ impl Queue {
         self.receive_patiently(buffer, timeout)
     }
 
+    #[inline]
     fn receive_patiently(&self, buffer: &mut [u8], timeout: Timeout) -> Result<Received> {
         let place = self.wait_to_take(timeout)?;
         let received = self.copy_out(place, buffer, Sort::Plain)?;
