@@ -299,6 +299,8 @@ impl Survivor for Fickle {
             (Fate::Returned(0) | Fate::Killed, 0, 1) => world.tally(MET),
             (Fate::Killed, libc::EOWNERDEAD, 1) => world.tally(TOLD),
             (Fate::Killed, libc::ETIMEDOUT, 0) => world.tally(LATE),
+            // The system refused the victim something, and it went away in good order.
+            (Fate::Returned(refusal), libc::ETIMEDOUT, 0) if refusal != 0 => world.tally(LATE),
             (fate, ..) => return Err(format!("told {code}, when {ended} meetings had ended ({fate:?})")),
         }
         if world.fate() == Fate::Killed {
