@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def store(proxy, key, array):
 def make_and_wait(name, lifetime, ready):
     array = shm_array.create(name, 3, fill=1, lifetime=lifetime)
     ready.set()
-    signal.pause()
+    while True:  # and not signal.pause(), in which one sleeps for ever whom SIGINT reaches just before it
+        time.sleep(0.05)
     del array
 
 

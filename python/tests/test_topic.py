@@ -71,8 +71,10 @@ def test_the_publisher_waits_for_a_slow_subscriber_where_it_shall():
     for attempt in (lambda: topic.publish(3, False), lambda: topic.publish(3, timeout=0.02)):
         with pytest.raises(queue.Full):
             attempt()
-    threading.Timer(0.05, subscription.get).start()
+    later = threading.Timer(0.05, subscription.get)
+    later.start()
     topic.publish(3, timeout=60)
+    later.join()
     assert [subscription.get(), subscription.get(), subscription.lost] == [2, 3, 0]
     subscription.close()
     for number in range(5):  # nobody is there to wait for

@@ -214,17 +214,27 @@ mod tests {
     }
 
     /// Whatever returns a code has its body in [`guard`].
+    /// How a function of the boundary's own is called, if all that it does is in a guard.
+    fn guarded_function(text: &str) -> Option<String> {
+        let (name, rest) = text.split_once('(')?;
+        let (_, body) = rest.split_once("-> c_int {\n")?;
+        body.trim_start().starts_with("guard(").then(|| format!("{name}("))
+    }
+
     #[test]
     fn every_exported_function_is_guarded() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");
         let mut guarded = 0;
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let text = std::fs::read_to_string(entry.path()).unwrap();
+            // The lock has its guard apart, for the sake of who does not need it.
+            let apart: Vec<String> = text.split("\nfn ").skip(1).filter_map(guarded_function).collect();
             for function in text.split("#[unsafe(no_mangle)]").skip(1) {
                 let body = function.split_once("\n}").unwrap().0;
                 let (head, body) = body.split_once(" {\n").unwrap();
                 let returns_a_code = head.ends_with("-> c_int");
-                assert!(!returns_a_code || body.contains("guard("), "not in a guard:{head}");
+                let is_guarded = body.contains("guard(") || apart.iter().any(|call| body.contains(call));
+                assert!(!returns_a_code || is_guarded, "not in a guard:{head}");
                 guarded += usize::from(returns_a_code);
             }
         }
