@@ -88,6 +88,23 @@ namespace detail {
 template <class... Parameters>
 using out = std::remove_pointer_t<std::tuple_element_t<sizeof...(Parameters) - 1, std::tuple<Parameters...>>>;
 
+/* An integer as the type of the parameter that it is for: a literal is an int, and most numbers here are unsigned. */
+template <class Parameter, class Argument> decltype(auto) passed(Argument &&argument)
+{
+    if constexpr (std::is_integral_v<Parameter> && std::is_integral_v<std::remove_reference_t<Argument>>)
+        return static_cast<Parameter>(argument);
+    else
+        return std::forward<Argument>(argument);
+}
+
+/* Call a function with arguments, and with where its last parameter points to. */
+template <class... Parameters, std::size_t... Numbers, class Out, class... Arguments>
+void call(int (*function)(Parameters...), std::index_sequence<Numbers...>, Out *out, Arguments &&...arguments)
+{
+    using all = std::tuple<Parameters...>;
+    check(function(passed<std::tuple_element_t<Numbers, all>>(std::forward<Arguments>(arguments))..., out));
+}
+
 template <class Value, class = void> constexpr bool has_size = false;
 template <class Value> constexpr bool has_size<Value, std::void_t<decltype(std::declval<Value>().size)>> = true;
 } // namespace detail
@@ -97,7 +114,7 @@ template <class... Parameters, class... Arguments>
 auto made(int (*function)(Parameters...), Arguments &&...arguments)
 {
     detail::out<Parameters...> object = nullptr;
-    check(function(std::forward<Arguments>(arguments)..., &object));
+    detail::call(function, std::index_sequence_for<Arguments...>{}, &object, std::forward<Arguments>(arguments)...);
     return handle<std::remove_pointer_t<decltype(object)>>(object);
 }
 
@@ -108,7 +125,7 @@ auto got(int (*function)(Parameters...), Arguments &&...arguments)
     detail::out<Parameters...> value{};
     if constexpr (detail::has_size<decltype(value)>)
         value.size = sizeof value;
-    check(function(std::forward<Arguments>(arguments)..., &value));
+    detail::call(function, std::index_sequence_for<Arguments...>{}, &value, std::forward<Arguments>(arguments)...);
     return value;
 }
 

@@ -134,6 +134,10 @@ impl Build {
 fn compile(source: &Path, program: &Path, build: Build) -> Result<(), Failed> {
     let library = workshop::library()?;
     let mut command = build.compiler()?;
+    if source.extension().is_some_and(|extension| extension == "cpp") {
+        // Most of the C++ header is templates, which warn where a program uses them: as those do who are strict.
+        command.args(["-Wconversion", "-Wsign-conversion"]);
+    }
     command.arg("-I").arg(workshop::root().join("include")).arg(source).args(["-x", "none", "-o"]).arg(program);
     match build {
         Build::StaticC => command.arg(library.with_extension("a")).args(SYSTEM_LIBRARIES),
