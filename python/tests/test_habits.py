@@ -37,6 +37,8 @@ def store(proxy, key, array):
 
 def make_and_wait(name, lifetime, ready):
     array = shm_array.create(name, 3, fill=1, lifetime=lifetime)
+    # What a shell starts in the background ignores SIGINT, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ready.set()
     while True:  # and not signal.pause(), in which one sleeps for ever whom SIGINT reaches just before it
         time.sleep(0.05)
