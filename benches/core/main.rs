@@ -83,17 +83,20 @@ fn open() {
     );
 }
 
-fn lock() {
-    let named = Named::new("lock", &[1000]);
+fn lock_and_unlock(named: &Named, mode: u32) -> impl FnMut(u32) {
     let array = Some(&named.array);
-    let ours = |mode: u32| {
-        move |times| {
-            for _ in 0..times {
-                assert_eq!(shm_array_lock(array, mode, -1), 0);
-                assert_eq!(shm_array_unlock(array), 0);
-            }
+    move |times| {
+        for _ in 0..times {
+            assert_eq!(shm_array_lock(array, mode, -1), 0);
+            assert_eq!(shm_array_unlock(array), 0);
         }
-    };
+    }
+}
+
+fn lock() {
+    // Who takes the lock alone looks whether others hold it shared: in one place where nobody has ever done so, else in
+    // the slot of each process that has.
+    let (written, read) = (Named::new("lock-written", &[1000]), Named::new("lock-read", &[1000]));
     let (mutex, robust, rwlock, word) =
         (bare::Mutex::new(false), bare::Mutex::new(true), bare::RwLock::new(), bare::Word::new());
     race(
@@ -104,8 +107,12 @@ fn lock() {
             Candidate::new("pthread_mutex, robust", |times| (0..times).for_each(|_| robust.hold(|| ()))),
             Candidate::new("pthread_rwlock, to write", |times| (0..times).for_each(|_| rwlock.write(|| ()))),
             Candidate::new("pthread_rwlock, to read", |times| (0..times).for_each(|_| rwlock.read(|| ()))),
-            Candidate::new("shm_array, exclusive", ours(SHM_ARRAY_EXCLUSIVE)),
-            Candidate::new("shm_array, shared", ours(SHM_ARRAY_SHARED)),
+            Candidate::new("shm_array, exclusive", lock_and_unlock(&written, SHM_ARRAY_EXCLUSIVE)),
+            Candidate::new(
+                "shm_array, exclusive, by a process that shares it, too",
+                lock_and_unlock(&read, SHM_ARRAY_EXCLUSIVE),
+            ),
+            Candidate::new("shm_array, shared", lock_and_unlock(&read, SHM_ARRAY_SHARED)),
         ],
         10_000,
         101,
