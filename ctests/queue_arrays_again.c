@@ -46,6 +46,12 @@ int main(void)
         OK(shm_queue_receive_array(queue, SHM_ARRAY_COPY_ON_WRITE, 0, &again));
         doubles(again)[5] = 8;
         CHECK(view_of(again).data != view_of(array).data && doubles(got)[5] == 7);
+        shm_array_close(array);
+
+        /* What this process has changed for itself alone is nobody's else. */
+        OK(shm_queue_send_array(queue, got, 0, 0, 0));
+        OK(shm_queue_receive_array(queue, SHM_ARRAY_READ, 0, &array));
+        CHECK(doubles(array)[5] == 7 && !(view_of(array).flags & SHM_ARRAY_VIEW_WRITABLE));
         shm_array_close(again);
         shm_array_close(array);
 

@@ -85,6 +85,9 @@ impl Array {
     pub(super) fn note_open(&self) {
         let segment = self.segment();
         let (Contents::Shared(description), Some(_)) = (segment.contents(), segment.file()) else { return };
+        if segment.access() == Access::CopyOnWrite {
+            return; // what was changed there is this handle's alone
+        }
         let Ok(mut known) = KNOWN.try_lock() else { return };
         if known.len() >= MANY && known.len().is_power_of_two() {
             known.retain(|_, opened| opened.strong_count() > 0);
