@@ -1,6 +1,6 @@
 //! docs/format.md says what the sources say: every field, where it lies and how long it is, and every constant.
 //!
-//! The records are read from the text of src/segment/format.rs. All are `#[repr(C)]` without padding, which assertions
+//! The records are read from the texts in src/segment/format. All are `#[repr(C)]` without padding, which assertions
 //! beside them hold fast, so a field lies where the one before it ends.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ fn document() -> String {
 }
 
 fn sources() -> String {
-    let text = text("src/segment/format.rs");
+    let text = ["words", "mod"].map(|file| text(&format!("src/segment/format/{file}.rs"))).concat();
     text.split("#[cfg(test)]").next().unwrap_or_default().to_string()
 }
 

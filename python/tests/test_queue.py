@@ -18,6 +18,7 @@ from conftest import PREFIX
 
 import shm_array
 from shm_array import _library
+from shm_array._library import library
 
 
 def echo(inbox, outbox):
@@ -407,7 +408,7 @@ def test_a_long_item_that_finds_no_room_leaves_nothing(items_are_seen):
 def test_a_queue_of_others_with_less_room_than_a_handle_says_so(name):
     options = _library.ObjectOptions(size=ctypes.sizeof(_library.ObjectOptions))
     handle = _library.QueueHandle()
-    code = _library.library.shm_queue_create(name.encode(), 4, 32, None, 1, 0, options, ctypes.byref(handle))
+    code = library.shm_queue_create(name.encode(), 4, 32, None, 1, 0, options, ctypes.byref(handle))
     assert code == 0
     q = shm_array.Queue.open(name)
     q.put(1)

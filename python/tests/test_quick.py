@@ -13,6 +13,7 @@ import pytest
 
 import shm_array
 from shm_array import _library, _quick
+from shm_array._library import library
 
 PURE = os.environ.get("SHM_ARRAY_PURE", "0") != "0"
 QUICK = [(shm_array.Lock, "acquire"), (shm_array.Queue, "get"), (shm_array.Array, "lock"), (shm_array.Held, "release")]
@@ -49,8 +50,8 @@ def test_it_calls_the_library_that_ctypes_has_loaded():
         _quick.hot.bind(1, 2)
     lock = shm_array.Lock()
     lock.acquire()
-    assert _library.library.shm_array_lock(lock._handle, _library.EXCLUSIVE, 0) != 0
-    assert _library.library.shm_array_unlock(lock._handle) == 0  # by the very handle that C has locked
+    assert library.shm_array_lock(lock._handle, _library.EXCLUSIVE, 0) != 0
+    assert library.shm_array_unlock(lock._handle) == 0  # by the very handle that C has locked
     assert lock.acquire(timeout=0)
 
 

@@ -104,7 +104,7 @@ impl Post {
         pace: &Pace,
         received: impl FnOnce() -> u64,
         timeout: Timeout,
-        glance: Option<impl FnMut() -> bool>,
+        mut glance: Option<impl FnMut() -> bool>,
         mut attempt: impl FnMut() -> Result<Option<T>>,
         look_round: impl FnMut() -> Result<()>,
     ) -> Result<Option<T>> {
@@ -113,7 +113,6 @@ impl Post {
             None => {
                 let lull = pace.lull(received());
                 let most = if lull <= SHORT && glance.is_some() { 1 } else { MOST_PAUSES.max(lull) };
-                let mut glance = glance;
                 let may_be = || glance.as_mut().is_none_or(|glance| glance());
                 let waited = self.wait_longer(timeout, Looks { lull, most }, may_be, attempt, look_round)?;
                 pace.was_short.store(waited.as_ref().is_some_and(|(_, was_short)| *was_short).into(), Relaxed);

@@ -213,7 +213,6 @@ mod tests {
         assert_eq!(detail(), "a\\0b");
     }
 
-    /// Whatever returns a code has its body in [`guard`].
     /// How a function of the boundary's own is called, if all that it does is in a guard.
     fn guarded_function(text: &str) -> Option<String> {
         let (name, rest) = text.split_once('(')?;
@@ -221,6 +220,7 @@ mod tests {
         body.trim_start().starts_with("guard(").then(|| format!("{name}("))
     }
 
+    /// Whatever returns a code has its body in [`guard`].
     #[test]
     fn every_exported_function_is_guarded() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi");

@@ -157,17 +157,24 @@ impl Single {
             self.producer.leave();
             return Err(refusals::closed());
         }
-        if number.wrapping_sub(self.producer.seen.load(Relaxed)) >= self.capacity {
-            // SYNC: pairs with the exchange in `release`: the consumer is done with the block.
-            let acknowledged = consumer.position.load(Acquire);
-            self.producer.seen.store(acknowledged, Relaxed);
-            if number.wrapping_sub(acknowledged) >= self.capacity {
-                self.producer.leave();
-                return Ok(None);
-            }
-        }
-        self.fetch_free(number, self.producer.seen.load(Relaxed));
+        let Some(seen) = self.room_for(number, consumer) else {
+            self.producer.leave();
+            return Ok(None);
+        };
+        self.fetch_free(number, seen);
         Ok(Some(number))
+    }
+
+    /// How far the consumer is known to be, if message `number` has a free block; a closed queue's is far away.
+    #[inline]
+    fn room_for(&self, number: u64, consumer: &Seat) -> Option<u64> {
+        let mut seen = self.producer.seen.load(Relaxed);
+        if number.wrapping_sub(seen) >= self.capacity {
+            // SYNC: pairs with the exchange in `release`: the consumer is done with the block.
+            seen = consumer.position.load(Acquire);
+            self.producer.seen.store(seen, Relaxed);
+        }
+        (number.wrapping_sub(seen) < self.capacity).then_some(seen)
     }
 
     #[inline]
@@ -188,7 +195,7 @@ impl Single {
         self.consumer.enter(consumer, attachment, "consumer")?;
         let number = consumer.position.load(Relaxed);
         if number >= self.consumer.seen.load(Relaxed) {
-            // SYNC: pairs with the exchange in `commit`.
+            // SYNC: pairs with the exchange in `publish`.
             let committed = producer.position.load(Acquire);
             self.consumer.seen.store(committed & !CLOSED, Relaxed);
             if number == committed & !CLOSED {
@@ -231,15 +238,8 @@ impl Single {
             return false;
         }
         let number = producer.position.load(Relaxed);
-        let mut seen = self.producer.seen.load(Relaxed);
-        if number.wrapping_sub(seen) >= self.capacity {
-            // SYNC: as in `try_reserve`.
-            seen = consumer.position.load(Acquire);
-            self.producer.seen.store(seen, Relaxed);
-        }
         let mut is_sent = false;
-        // A closed queue's number is far away.
-        if number.wrapping_sub(seen) < self.capacity {
+        if let Some(seen) = self.room_for(number, consumer) {
             self.fetch_free(number, seen);
             let block = self.block(number);
             self.blocks.write(block, bytes);

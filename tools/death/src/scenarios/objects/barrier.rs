@@ -217,15 +217,7 @@ impl Operation for ComeLast {
     }
 
     fn victim(&self, world: &World) -> Verdict {
-        let barrier = Barrier::create(&world.name(NAME), 2).map_err(in_words)?;
-        expect("join", barrier.join(), &[0], Library::detail)?;
-        world.at("ready");
-        world.begin();
-        world.stage("meet");
-        let code = barrier.wait(LIMIT_NS);
-        world.stage("after");
-        world.end(code);
-        Ok(())
+        Meet { first: false }.victim(world)
     }
 
     fn survivor(&self) -> Box<dyn Survivor> {
