@@ -29,6 +29,9 @@ int main(void)
     SAYS("name");
     RC(EINVAL, shm_array_open(name, SHM_ARRAY_READ, NULL));
     SAYS("out");
+    RC(EINVAL, shm_array_open_view(NULL, SHM_ARRAY_READ, &out, &view));
+    RC(EINVAL, shm_array_open_view(name, SHM_ARRAY_READ, &out, NULL));
+    RC(EINVAL, shm_array_open_view(name, SHM_ARRAY_READ, NULL, &view));
     RC(EINVAL, shm_array_open_id(NULL, SHM_ARRAY_READ, id, &out));
     RC(EINVAL, shm_array_open_id(name, SHM_ARRAY_READ, NULL, &out));
     SAYS("id");

@@ -724,6 +724,24 @@ int shm_array_open(const char *name,
                    uint32_t flags,
                    shm_array_t **out);
 
+// Open an array that exists, and tell where its elements lie: shm_array_open() and shm_array_view() in one call, which
+// touches no memory of the array. For programs that open many, and for languages in which a call is dear.
+//
+// `flags` as for shm_array_open(). The view is that of the moment of opening.
+//
+// Returns:
+//   0       `*out` is the array, and `*out_view` is filled, as far as its size says.
+//   EINVAL  `out` or `out_view` is NULL, or `out_view->size` is no size. E2BIG: it is longer than known, and not zero
+//           there.
+//   else    what shm_array_open() returns; nothing is open then.
+//
+// Ownership: the caller closes `*out`; `out_view->data` is valid until the last handle over the mapping is closed.
+// Since 0.1.
+int shm_array_open_view(const char *name,
+                        uint32_t flags,
+                        shm_array_t **out,
+                        struct shm_array_view_t *out_view);
+
 // Where the elements lie, now.
 //
 // After somebody's resize ask again: the memory stays where it is, the shape is new.

@@ -34,14 +34,21 @@ def to_text(dtype):
     return descr if isinstance(descr, str) else repr(descr), ""
 
 
-_plain = {text.encode(): np.dtype(text) for text in ("<f8", "<f4", "<i8", "<i4", "|u1")}
+simple = {}  # dtypes without fields and tag, by their text
 
 
 def of_view(view):
-    """The dtype that the library's struct tells of; at once for the most usual ones."""
-    dtype = _plain.get(view.dtype)
-    if dtype is None or view.dtype_tag:
-        return from_text(view.dtype.decode(), view.dtype_tag.decode())
+    """The dtype that the library's struct tells of."""
+    return of_texts(view.dtype, view.dtype_tag)
+
+
+def of_texts(text, tag):
+    """The dtype that two bytes objects stand for."""
+    dtype = None if tag else simple.get(text)
+    if dtype is None:
+        dtype = from_text(text.decode(), tag.decode())
+        if not tag and not text.startswith(b"["):
+            simple[text] = dtype
     return dtype
 
 

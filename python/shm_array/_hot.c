@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "shm_array.h"
 
@@ -33,7 +34,8 @@
 /* --- the library's functions */
 
 #define FUNCTIONS(each)                                                                                                \
-    each(shm_array_lock) each(shm_array_unlock) each(shm_array_generation)                                            \
+    each(shm_array_open_view) each(shm_array_slice) each(shm_array_view) each(shm_array_identity)                     \
+    each(shm_array_close) each(shm_array_lock) each(shm_array_unlock) each(shm_array_generation)                      \
     each(shm_semaphore_wait) each(shm_semaphore_post)                                                                 \
     each(shm_queue_send) each(shm_queue_receive)                                                                      \
     each(shm_pipe_write) each(shm_pipe_read) each(shm_pipe_peek) each(shm_pipe_consume)
@@ -133,7 +135,10 @@ typedef struct {
     Handle handle;
     Handle spare[4];
     int spares;
-    char closed;
+    char closed, untracked;
+    unsigned long long data, nbytes;
+    unsigned int flags;
+    PyObject *identity, *name, *descriptor, *locks, *more_spare;
 } QuickOpened;
 
 /* An array's lock that is held; see _lock.py. */
@@ -217,6 +222,11 @@ static int opened_traverse(PyObject *object, visitproc visit, void *arg)
     Py_VISIT(self->handle.object);
     for (int i = 0; i < self->spares; i++)
         Py_VISIT(self->spare[i].object);
+    Py_VISIT(self->identity);
+    Py_VISIT(self->name);
+    Py_VISIT(self->descriptor);
+    Py_VISIT(self->locks);
+    Py_VISIT(self->more_spare);
     return 0;
 }
 
@@ -225,6 +235,11 @@ static int opened_clear(PyObject *object)
     QuickOpened *self = (QuickOpened *)object;
     while (self->spares > 0)
         Py_DECREF(self->spare[--self->spares].object);
+    Py_CLEAR(self->identity);
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->descriptor);
+    Py_CLEAR(self->locks);
+    Py_CLEAR(self->more_spare);
     self->handle.address = NULL;
     Py_CLEAR(self->handle.object);
     return 0;
@@ -280,12 +295,23 @@ static void held_dealloc(PyObject *object)
     freed(object);
 }
 
+/* What numpy asks for: all elements, as bytes. */
+static PyObject *opened_bytes(PyObject *object, void *unused)
+{
+    (void)unused;
+    const QuickOpened *self = (const QuickOpened *)object;
+    PyObject *read_only = self->flags & SHM_ARRAY_VIEW_WRITABLE ? Py_False : Py_True;
+    return Py_BuildValue("{s:i,s:s,s:(K),s:(KO)}", "version", 3, "typestr", "|u1", "shape", self->nbytes, "data",
+                         self->data, read_only);
+}
+
 #define HANDLE(name, type)                                                                                             \
     {                                                                                                                  \
         name, handle_get, handle_set, NULL, (void *)offsetof(type, handle)                                             \
     }
 static PyGetSetDef quick_properties[] = {HANDLE("_handle", Quick), {0}};
-static PyGetSetDef opened_properties[] = {HANDLE("handle", QuickOpened), {0}};
+static PyGetSetDef opened_properties[] = {
+    HANDLE("handle", QuickOpened), {"__array_interface__", opened_bytes, NULL, NULL, NULL}, {0}};
 static PyGetSetDef held_properties[] = {HANDLE("_handle", QuickHeld), {0}};
 
 static PyMemberDef quick_members[] = {
@@ -300,7 +326,18 @@ static PyMemberDef connection_members[] = {
     {"_writer", T_OBJECT, offsetof(QuickConnection, writer), 0, NULL},
     {"_pollable", T_OBJECT, offsetof(QuickConnection, pollable), 0, NULL},
     {0}};
-static PyMemberDef opened_members[] = {{"closed", T_BOOL, offsetof(QuickOpened, closed), 0, NULL}, {0}};
+static PyMemberDef opened_members[] = {
+    {"closed", T_BOOL, offsetof(QuickOpened, closed), 0, NULL},
+    {"untracked", T_BOOL, offsetof(QuickOpened, untracked), 0, NULL},
+    {"data", T_ULONGLONG, offsetof(QuickOpened, data), 0, NULL},
+    {"nbytes", T_ULONGLONG, offsetof(QuickOpened, nbytes), 0, NULL},
+    {"flags", T_UINT, offsetof(QuickOpened, flags), 0, NULL},
+    {"_identity", T_OBJECT, offsetof(QuickOpened, identity), 0, NULL},
+    {"_name", T_OBJECT, offsetof(QuickOpened, name), 0, NULL},
+    {"descriptor", T_OBJECT, offsetof(QuickOpened, descriptor), 0, NULL},
+    {"locks", T_OBJECT, offsetof(QuickOpened, locks), 0, NULL},
+    {"spare", T_OBJECT, offsetof(QuickOpened, more_spare), 0, NULL},
+    {0}};
 static PyMemberDef held_members[] = {
     {"_array", T_OBJECT, offsetof(QuickHeld, array), 0, NULL},
     {"_opened", T_OBJECT, offsetof(QuickHeld, opened), 0, NULL},
@@ -331,12 +368,17 @@ enum {
     CONNECTION_RECEIVE,
     CONNECTION_SEND_BYTES,
     CONNECTION_RECEIVE_BYTES,
+    OPEN,
+    ARRAY_ENTER,
+    ARRAY_EXIT,
+    ARRAY_CLOSE,
     ARRAY_LOCK,
     ARRAY_SHARED,
     ARRAY_GENERATION,
     HELD_RELEASE,
     HELD_ENTER,
     HELD_EXIT,
+    HANDLE_DEL,
     METHODS
 };
 
@@ -354,11 +396,12 @@ static const Arguments no_arguments;
 static PyObject *slowly(int method, PyObject *self, Arguments given)
 {
     Py_ssize_t named = given.names == NULL ? 0 : PyTuple_Size(given.names);
-    PyObject *positional = PyTuple_New(given.count + 1), *keywords = PyDict_New(), *result = NULL;
+    Py_ssize_t first = self != NULL; /* a function has none */
+    PyObject *positional = PyTuple_New(first + given.count), *keywords = PyDict_New(), *result = NULL;
     if (positional == NULL || keywords == NULL)
         goto done;
-    for (Py_ssize_t i = 0; i <= given.count; i++) {
-        PyObject *each = i == 0 ? self : given.values[i - 1];
+    for (Py_ssize_t i = 0; i < first + given.count; i++) {
+        PyObject *each = i < first ? self : given.values[i - first];
         Py_INCREF(each);
         PyTuple_SetItem(positional, i, each);
     }
@@ -893,6 +936,234 @@ static QuickOpened *opened_of(PyObject *array)
     return NULL;
 }
 
+/* What arrays are made of, from Python: the classes and functions, and what is open here, by name, in either mode. */
+static struct {
+    PyObject *array, *opened, *handle, *simple, *of_texts, *asarray, *new, *here[2], *forget_some;
+} parts;
+
+static PyObject *give_parts(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject **all = (PyObject **)&parts, *given[sizeof parts / sizeof(PyObject *)];
+    if (!PyArg_ParseTuple(args, "O!OOO!OOO(O!O!)O", &PyType_Type, &given[0], &given[1], &given[2], &PyDict_Type,
+                          &given[3], &given[4], &given[5], &given[6], &PyDict_Type, &given[7], &PyDict_Type, &given[8],
+                          &given[9]))
+        return NULL;
+    if (!PyType_Check(given[1]) || !PyType_IsSubtype((PyTypeObject *)given[1], opened_type))
+        return PyErr_Format(PyExc_TypeError, "%R is no kind of QuickOpened", given[1]);
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        PyObject *before = all[i]; /* of a package that was imported before, and has been removed from sys.modules */
+        Py_INCREF(given[i]);
+        all[i] = given[i];
+        Py_XDECREF(before);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *numbers(const void *values, uint32_t count, bool are_signed)
+{
+    PyObject *tuple = PyTuple_New(count);
+    for (uint32_t i = 0; tuple != NULL && i < count; i++) {
+        PyObject *number = are_signed ? PyLong_FromLongLong(((const int64_t *)values)[i])
+                                      : PyLong_FromUnsignedLongLong(((const uint64_t *)values)[i]);
+        if (number == NULL || PyTuple_SetItem(tuple, i, number) != 0)
+            Py_CLEAR(tuple);
+    }
+    return tuple;
+}
+
+/* The Opened of a handle, which it closes in the end, whatever happens. */
+static PyObject *opened_over(shm_array_t *address, const shm_array_view_t *view)
+{
+    PyObject *number = PyLong_FromVoidPtr(address);
+    PyObject *handle = number == NULL ? NULL : PyObject_CallFunctionObjArgs(parts.handle, number, NULL);
+    Py_XDECREF(number);
+    if (handle == NULL) {
+        library.shm_array_close(address);
+        return NULL;
+    }
+    QuickOpened *opened = (QuickOpened *)PyType_GenericAlloc((PyTypeObject *)parts.opened, 0);
+    if (opened == NULL) {
+        Py_DECREF(handle);
+        return NULL;
+    }
+    opened->handle = (Handle){handle, address};
+    opened->data = (uintptr_t)view->data;
+    opened->nbytes = view->nbytes;
+    opened->flags = view->flags;
+    return (PyObject *)opened;
+}
+
+static PyObject *dtype_of(const shm_array_view_t *view)
+{
+    PyObject *text = PyBytes_FromString(view->dtype);
+    PyObject *found = text == NULL || *view->dtype_tag != 0 ? NULL : PyDict_GetItemWithError(parts.simple, text);
+    if (found != NULL)
+        Py_INCREF(found);
+    else if (!PyErr_Occurred())
+        found = PyObject_CallFunction(parts.of_texts, "Oy", text, view->dtype_tag);
+    Py_XDECREF(text);
+    return found;
+}
+
+/* The Array over an Opened, as Array._of() makes it. */
+static PyObject *array_over(PyObject *opened, const shm_array_view_t *view)
+{
+    PyObject *dtype = dtype_of(view);
+    PyObject *memory = PyObject_CallFunctionObjArgs(parts.asarray, opened, NULL);
+    PyObject *shape = numbers(view->shape, view->ndim, false), *strides = numbers(view->strides, view->ndim, true);
+    PyObject *array = NULL;
+    if (dtype != NULL && memory != NULL && shape != NULL && strides != NULL)
+        array = PyObject_CallFunction(parts.new, "OOOOiO", parts.array, shape, dtype, memory, 0, strides);
+    Py_XDECREF(dtype);
+    Py_XDECREF(memory);
+    Py_XDECREF(shape);
+    Py_XDECREF(strides);
+    return array;
+}
+
+/* What this process has open by this name, with a reference, if the name still is its; NULL, without an exception, if
+ * there is none. */
+static PyObject *known_by(PyObject *here, PyObject *name, const char *path)
+{
+    PyObject *reference = PyDict_GetItemWithError(here, name);
+    PyObject *known = reference == NULL ? NULL : PyObject_CallFunctionObjArgs(reference, NULL);
+    struct stat found;
+    shm_array_identity_t identity = {.size = sizeof identity};
+    if (known != NULL && PyType_IsSubtype(Py_TYPE(known), opened_type) && lstat(path, &found) == 0 &&
+        library.shm_array_identity(((QuickOpened *)known)->handle.address, &identity) == 0 &&
+        identity.device == found.st_dev && identity.inode == found.st_ino)
+        return known;
+    PyErr_Clear();
+    Py_XDECREF(known);
+    return NULL;
+}
+
+static void remember(PyObject *here, PyObject *name, PyObject *opened)
+{
+    enum { MANY = 64 }; /* forget_some() knows it better */
+    PyObject *reference = PyWeakref_NewRef(opened, NULL);
+    if (reference == NULL || PyDict_SetItem(here, name, reference) != 0)
+        PyErr_Clear(); /* it is open all the same */
+    Py_XDECREF(reference);
+    if (PyDict_Size(here) >= MANY) {
+        PyObject *done = PyObject_CallFunctionObjArgs(parts.forget_some, here, NULL);
+        if (done == NULL)
+            PyErr_Clear();
+        Py_XDECREF(done);
+    }
+}
+
+/* open(name, mode) of what exists and can be opened; NULL, and perhaps no exception, where it is another case. */
+static PyObject *opened_array(PyObject *name, PyObject *mode)
+{
+    bool writes = mode != NULL && PyUnicode_CompareWithASCIIString(mode, "r+") == 0;
+    if (parts.array == NULL || !PyUnicode_CheckExact(name) ||
+        (mode != NULL && !writes && (!PyUnicode_CheckExact(mode) || PyUnicode_CompareWithASCIIString(mode, "r") != 0)))
+        return NULL;
+    PyObject *bytes = PyUnicode_EncodeFSDefault(name), *result = NULL;
+    char *text, path[300] = "/dev/shm/";
+    if (bytes == NULL || PyBytes_AsStringAndSize(bytes, &text, NULL) != 0) {
+        PyErr_Clear();
+        Py_XDECREF(bytes);
+        return NULL;
+    }
+    bool is_plain = strchr(text, '/') == NULL && strlen(text) < sizeof path - strlen(path);
+    PyObject *here = parts.here[writes], *known = NULL;
+    shm_array_view_t view = {.size = sizeof view};
+    shm_array_t *handle = NULL;
+    if (is_plain && (known = known_by(here, name, strcat(path, text))) != NULL) {
+        if (library.shm_array_slice(((QuickOpened *)known)->handle.address, 0, NULL, NULL, NULL, &handle) == 0 &&
+            library.shm_array_view(handle, &view) != 0) {
+            library.shm_array_close(handle);
+            handle = NULL;
+        }
+    } else {
+        int code;
+        Py_BEGIN_ALLOW_THREADS
+        code = library.shm_array_open_view(text, writes ? SHM_ARRAY_WRITE : SHM_ARRAY_READ, &handle, &view);
+        Py_END_ALLOW_THREADS
+        if (code != 0)
+            handle = NULL;
+    }
+    PyObject *opened = handle == NULL ? NULL : opened_over(handle, &view);
+    if (opened != NULL) {
+        result = array_over(opened, &view);
+        if (result != NULL && is_plain && known == NULL && (view.flags & SHM_ARRAY_VIEW_SHARED))
+            remember(here, name, opened);
+        Py_DECREF(opened);
+    }
+    Py_XDECREF(known);
+    Py_DECREF(bytes);
+    return result;
+}
+
+static PyObject *open_(PyObject *module, PyObject *const *values, Py_ssize_t count, PyObject *names)
+{
+    (void)module;
+    Arguments given = {values, count, names};
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_Size(names);
+    bool has_mode = count == 2;
+    if (named == 1)
+        has_mode = PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "mode") == 0;
+    PyObject *array = NULL;
+    if (count >= 1 && count + named == 1 + has_mode)
+        array = opened_array(values[0], has_mode ? values[1] : NULL);
+    return array != NULL || PyErr_Occurred() ? array : slowly(OPEN, NULL, given);
+}
+
+/* Nobody uses the handle any more. */
+static PyObject *handle_del(PyObject *self, PyObject *args)
+{
+    (void)args;
+    PyObject *value = PyObject_GetAttrString(self, "value");
+    void *address = value == NULL || value == Py_None ? NULL : PyLong_AsVoidPtr(value);
+    Py_XDECREF(value);
+    if (PyErr_Occurred())
+        return NULL;
+    if (address != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        library.shm_array_close(address);
+        Py_END_ALLOW_THREADS
+    }
+    return none();
+}
+
+static PyObject *array_enter(PyObject *self, PyObject *args)
+{
+    (void)args;
+    QuickOpened *opened = opened_of(self);
+    if (opened == NULL)
+        return slowly(ARRAY_ENTER, self, no_arguments);
+    Py_DECREF(opened);
+    Py_INCREF(self);
+    return self;
+}
+
+/* True where no lock has to be given back. */
+static bool array_closed(PyObject *self)
+{
+    QuickOpened *opened = opened_of(self);
+    bool is_plain = opened != NULL && (opened->locks == NULL || opened->locks == Py_None);
+    if (is_plain) {
+        opened->closed = 1;
+        Py_CLEAR(opened->descriptor);
+    }
+    Py_XDECREF(opened);
+    return is_plain;
+}
+
+static PyObject *array_exit(PyObject *self, PyObject *const *values, Py_ssize_t count)
+{
+    return array_closed(self) ? none() : slowly(ARRAY_EXIT, self, (Arguments){values, count, NULL});
+}
+
+static PyObject *array_close(PyObject *self, PyObject *args)
+{
+    (void)args;
+    return array_closed(self) ? none() : slowly(ARRAY_CLOSE, self, no_arguments);
+}
+
 static PyObject *array_locked(PyObject *array, uint32_t mode)
 {
     QuickOpened *opened = opened_of(array);
@@ -1004,25 +1275,33 @@ static struct {
     [CONNECTION_RECEIVE] = {"Connection", "recv", connection_receive, METH_NOARGS, {0}},
     [CONNECTION_SEND_BYTES] = {"Connection", "send_bytes", connection_send_bytes, WITH_ARGUMENTS, {0}},
     [CONNECTION_RECEIVE_BYTES] = {"Connection", "recv_bytes", connection_receive_bytes, WITH_ARGUMENTS, {0}},
+    [OPEN] = {"", "open", open_, WITH_ARGUMENTS, {0}},
+    [ARRAY_ENTER] = {"Array", "__enter__", array_enter, METH_NOARGS, {0}},
+    [ARRAY_EXIT] = {"Array", "__exit__", array_exit, METH_FASTCALL, {0}},
+    [ARRAY_CLOSE] = {"Array", "close", array_close, METH_NOARGS, {0}},
     [ARRAY_LOCK] = {"Array", "lock", array_lock, WITH_ARGUMENTS, {0}},
     [ARRAY_SHARED] = {"Array", "shared", array_shared, WITH_ARGUMENTS, {0}},
     [ARRAY_GENERATION] = {"Array", "generation", array_generation, METH_O, {0}}, /* a property's function */
     [HELD_RELEASE] = {"Held", "release", held_release, METH_NOARGS, {0}},
     [HELD_ENTER] = {"Held", "__enter__", held_enter, METH_NOARGS, {0}},
     [HELD_EXIT] = {"Held", "__exit__", held_exit, METH_FASTCALL, {0}},
+    [HANDLE_DEL] = {"Handle", "__del__", handle_del, METH_NOARGS, {0}},
 };
 
-/* put_in_front(i, cls, function, documentation): method i of METHODS in C, which calls `function` if it must. */
+/* put_in_front(i, cls, function, documentation): method i of METHODS in C, which calls `function` if it must; `cls` is
+ * None for a function that is no method. */
 static PyObject *put_in_front(PyObject *module, PyObject *args)
 {
     (void)module;
     PyObject *cls, *function;
     const char *documentation;
     int i;
-    if (!PyArg_ParseTuple(args, "iO!Os", &i, &PyType_Type, &cls, &function, &documentation))
+    if (!PyArg_ParseTuple(args, "iOOs", &i, &cls, &function, &documentation))
         return NULL;
     if (i < 0 || i >= METHODS)
         return PyErr_Format(PyExc_ValueError, "there is no method %d of METHODS", i);
+    if (!PyType_Check(cls) && *methods[i].class_name != 0)
+        return PyErr_Format(PyExc_TypeError, "%R is no class", cls);
     char *words = strdup(documentation);
     if (words == NULL)
         return PyErr_NoMemory();
@@ -1041,7 +1320,8 @@ static PyObject *put_in_front(PyObject *module, PyObject *args)
     }
     PyMethodDef *made = &methods[i].definition; /* it and its words stay for ever, as the class does */
     *made = (PyMethodDef){methods[i].name, (PyCFunction)methods[i].function, methods[i].flags, words};
-    return made->ml_flags == METH_O ? PyCFunction_New(made, NULL) : PyDescr_NewMethod((PyTypeObject *)cls, made);
+    bool is_function = made->ml_flags == METH_O || *methods[i].class_name == 0;
+    return is_function ? PyCFunction_New(made, NULL) : PyDescr_NewMethod((PyTypeObject *)cls, made);
 }
 
 /* --- the module */
@@ -1098,6 +1378,8 @@ static bool fill(PyObject *module)
 
 static PyMethodDef module_methods[] = {
     {"bind", bind, METH_VARARGS, "bind(*addresses): where each of FUNCTIONS lies"},
+    {"give_parts", give_parts, METH_VARARGS,
+     "give_parts(Array, Opened, Handle, simple, of_texts, asarray, new, here, forget_some): what open() is made of"},
     {"put_in_front", put_in_front, METH_VARARGS,
      "put_in_front(i, cls, function, documentation): method i of METHODS, which calls `function` if it must"},
     {0}};

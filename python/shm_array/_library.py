@@ -90,6 +90,7 @@ ATOMIC_FETCH = (c_int, Handle, c_size_t, INTEGERS, c_size_t, c_void_p, c_void_p)
 FUNCTIONS = {
     "shm_array_create": (c_int, c_char_p, c_char_p, c_size_t, POINTER(c_uint64), POINTER(Options), POINTER(Handle)),
     "shm_array_open": (c_int, c_char_p, c_uint32, POINTER(Handle)),
+    "shm_array_open_view": (c_int, c_char_p, c_uint32, POINTER(Handle), POINTER(View)),
     "shm_array_open_id": (c_int, c_char_p, c_uint32, POINTER(c_uint8), POINTER(Handle)),
     "shm_array_open_fd": (c_int, c_int, c_uint32, POINTER(Handle)),
     "shm_array_fd": (c_int, Handle, POINTER(c_int)),

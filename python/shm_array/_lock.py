@@ -82,7 +82,7 @@ class Held(QuickHeld):
             unlock(handle, self._range)
             self._opened.locks[handle] = None
             self._handle = None
-            self._opened.spare.append(handle)
+            self._opened.put_aside(handle)
 
     def __enter__(self):
         return self

@@ -24,29 +24,29 @@ from ._quick import QuickOpened
 class Opened(QuickOpened):
     """One opening of a segment: the handle, and what close() has to end. It is what numpy's arrays are based on."""
 
-    __slots__ = (
-        "__array_interface__", "__weakref__", "_identity", "_name", "descriptor", "is_segment", "locks", "mode",
-        "spare", "untracked",
-    )  # fmt: skip
+    # The base class has besides, None at first: `locks`, for each handle that Helds lock with which rows, as first row
+    # and number, or None for all or none; `spare`, a list of those of them that are free; `descriptor`.
+    __slots__ = ("__weakref__",)
 
     _Handle = _library.Handle
 
-    def __init__(self, handle, view, untracked):
+    def __init__(self, handle, data, nbytes, flags, untracked):
+        super().__init__()
         self.handle = handle
+        self.data = data  # the address of the first element
+        self.nbytes = nbytes  # bytes of all elements
+        self.flags = flags  # of the view
         self.untracked = untracked
-        writable, shared = view.flags & _library.VIEW_WRITABLE, view.flags & _library.VIEW_SHARED
-        self.is_segment = bool(shared)
-        self.mode = "r" if not writable else "r+" if shared else "c"
-        self._identity = self._name = self.descriptor = None
-        self.locks = None  # of each handle that Helds lock with: which rows, as first row and number; None: all or none
-        self.spare = []  # those of them that are free
-        self.closed = False
-        self.__array_interface__ = {
-            "version": 3,
-            "typestr": "|u1",
-            "shape": (view.nbytes,),
-            "data": (view.data, not view.flags & _library.VIEW_WRITABLE),
-        }
+
+    @property
+    def is_segment(self):
+        return self.flags & _library.VIEW_SHARED != 0
+
+    @property
+    def mode(self):
+        """That of open()."""
+        writable, shared = self.flags & _library.VIEW_WRITABLE, self.flags & _library.VIEW_SHARED
+        return "r" if not writable else "r+" if shared else "c"
 
     def duplicate(self):
         """Another handle over the same mapping, with locks of its own."""
@@ -61,6 +61,12 @@ class Opened(QuickOpened):
         handle = self.spare.pop() if self.spare else self.duplicate()
         self.locks[handle] = rows
         return handle
+
+    def put_aside(self, handle):
+        """A handle that lock_handle() gave out, and that holds nothing any more."""
+        if self.spare is None:
+            self.spare = []
+        self.spare.append(handle)
 
     @property
     def name(self):
@@ -91,14 +97,9 @@ class Opened(QuickOpened):
             self._identity = got
         return self._identity
 
-    @property
-    def nbytes(self):
-        """Bytes of all elements."""
-        return self.__array_interface__["shape"][0]
-
     def place_of(self, view):
         """Bytes from the first element of all to the first element of a view."""
-        return view.__array_interface__["data"][0] - self.__array_interface__["data"][0]
+        return view.__array_interface__["data"][0] - self.data
 
     def memory(self):
         """All elements, as bytes in an ndarray that keeps this Opened."""
@@ -127,12 +128,15 @@ class Opened(QuickOpened):
                 library.shm_array_unlock_range(handle, *rows)
 
 
-_here = weakref.WeakValueDictionary()  # what this process has open by a plain name: (name, mode, untracked) -> Opened
+# What this process has open by a plain name: for each mode, and whether it is untracked, a weak reference by name.
+_here = {(mode, untracked): {} for mode in ("r", "r+") for untracked in (False, True)}
+MANY = 64
 
 
 def opened_by(name, mode, untracked):
     """What this process has open already by this name, if the name still is that segment's: it needs no new mapping."""
-    known = _here.get((name, mode, untracked))
+    reference = _here[mode, untracked].get(name)
+    known = None if reference is None else reference()
     if known is None:
         return None
     try:
@@ -146,7 +150,20 @@ def opened_by(name, mode, untracked):
 def remember(opened, name, mode, untracked):
     """For opened_by(); an ordinary .npy file is none of ours, and may become one at any moment."""
     if opened.is_segment and "/" not in name:
-        _here[name, mode, untracked] = opened
+        by_name = _here[mode, untracked]
+        by_name[name] = weakref.ref(opened)
+        forget_some(by_name)
+
+
+def forget_some(by_name):
+    """Now and then, drop the names of what is gone."""
+    if len(by_name) >= MANY and len(by_name) & (len(by_name) - 1) == 0:
+        for name, reference in tuple(by_name.items()):
+            if reference() is None and by_name.get(name) is reference:
+                del by_name[name]
+
+
+here = _here["r", False], _here["r+", False]
 
 
 class Descriptor:

@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import os
 
-from ._library import library
+from ._library import VIEW_WRITABLE, Handle, library
 
 
 def _load():
@@ -47,7 +47,20 @@ if hot is None:
     class QuickOpened:
         """The base of Opened."""
 
-        __slots__ = ("closed", "handle")
+        __slots__ = (
+            "_identity", "_name", "closed", "data", "descriptor", "flags", "handle", "locks", "nbytes", "spare",
+            "untracked",
+        )  # fmt: skip
+
+        def __init__(self):
+            self._identity = self._name = self.descriptor = self.locks = self.spare = None
+            self.closed = False
+
+        @property
+        def __array_interface__(self):
+            """For numpy: all elements, as bytes."""
+            read_only = not self.flags & VIEW_WRITABLE
+            return {"version": 3, "typestr": "|u1", "shape": (self.nbytes,), "data": (self.data, read_only)}
 
     class QuickHeld:
         """The base of Held."""
@@ -58,17 +71,24 @@ if hot is None:
             if self._handle is not None:
                 self._forgotten()
 
-    def quicken(cls):
-        return cls
+    def quicken(what):
+        return what
+
+    def give_parts(*parts):
+        pass
 
 else:
     from_ctypes = (ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in hot.FUNCTIONS)
     hot.bind(*from_ctypes)  # the very same library: it has a state for each process
     Quick, QuickConnection, QuickOpened, QuickHeld = hot.Quick, hot.QuickConnection, hot.QuickOpened, hot.QuickHeld
 
-    def quicken(cls):
-        """Put what there is in C in front of the methods of a class."""
-        quick = {}
+    give_parts = hot.give_parts
+
+    def quicken(what):
+        """Put what there is in C in front of the methods of a class, or of a function."""
+        if inspect.isfunction(what):
+            return hot.put_in_front(hot.METHODS.index(("", what.__name__)), None, what, _described(what))
+        cls, quick = what, {}
         for number, (class_name, name) in enumerate(hot.METHODS):
             if class_name == cls.__name__:
                 found = vars(cls)[name]
@@ -88,3 +108,6 @@ def _described(function):
     """Signature and docstring, as C functions carry them: help() shows what it shows for the Python function."""
     signature = str(inspect.signature(function)).replace("(self", "($self", 1)
     return f"{function.__name__}{signature}\n--\n\n{function.__doc__ or ''}"
+
+
+quicken(Handle)

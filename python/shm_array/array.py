@@ -16,9 +16,9 @@ from ._acquiring import Acquiring
 from ._arguments import as_name, as_shape, one_of, whole
 from ._library import check, library
 from ._lock import acquire
-from ._opened import Opened, opened_by, opened_of, remember, still_open
+from ._opened import Opened, forget_some, here, opened_by, opened_of, remember, still_open
 from ._plain import Plain
-from ._quick import quicken
+from ._quick import give_parts, quicken
 from ._records import Stat, lifetime_of
 
 _OPEN_FLAGS = {"r": _library.READ, "r+": _library.WRITE, "c": _library.COPY_ON_WRITE}
@@ -146,6 +146,7 @@ def create(
     return array
 
 
+@quicken
 def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=False, mlock=False):
     """Open the array of that name, or an ordinary .npy file, and return it.
 
@@ -163,24 +164,21 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=Fals
 
     Raises FileNotFoundError, PermissionError, FormatError, CorruptError, VersionError, DtypeError or OSError.
     """
-    plain = id is None and not (adopt or populate or mlock) and mode != "c" and type(name) is str
+    plain = id is None and not (adopt or populate or mlock) and mode in ("r", "r+") and type(name) is str
     known = opened_by(name, mode, untracked) if plain else None
     if known is not None:
         return Array._over(known.duplicate(), untracked)
     flags = _open_flags(mode, untracked, adopt) | _at_once(populate, mlock)
-    handle = _library.Handle()
     if id is None:
-        code = library.shm_array_open(as_name(name), flags, ctypes.byref(handle))
-    else:
-        if len(id) != 16:
-            raise ValueError(f"id has {len(id)} bytes, expected the 16 of Stat.id")
-        segment = (ctypes.c_uint8 * 16)(*id)
-        code = library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle))
-    check(code, name)
-    array = Array._over(handle, untracked)
-    if plain:
-        remember(opened_of(array), name, mode, untracked)
-    return array
+        array = Array._named(name, flags, untracked)
+        if plain:
+            remember(opened_of(array), name, mode, untracked)
+        return array
+    if len(id) != 16:
+        raise ValueError(f"id has {len(id)} bytes, expected the 16 of Stat.id")
+    segment, handle = (ctypes.c_uint8 * 16)(*id), _library.Handle()
+    check(library.shm_array_open_id(as_name(name), flags, segment, ctypes.byref(handle)), name)
+    return Array._over(handle, untracked)
 
 
 def open_fd(fd, mode="r", *, untracked=False, adopt=False):
@@ -215,10 +213,22 @@ class Array(Plain):
         """The Array of what a handle has open."""
         view = _library.View(size=ctypes.sizeof(_library.View))
         check(library.shm_array_view(handle, ctypes.byref(view)))
-        dtype = _dtype.of_view(view)
-        memory = Opened(handle, view, untracked).memory()
+        return cls._of(handle, view, untracked)
+
+    @staticmethod
+    def _named(name, flags, untracked):
+        """The Array of that name, opened as the flags say."""
+        handle, view = _library.Handle(), _library.View(size=ctypes.sizeof(_library.View))
+        code = library.shm_array_open_view(as_name(name), flags, ctypes.byref(handle), ctypes.byref(view))
+        check(code, name)
+        return Array._of(handle, view, untracked)
+
+    @classmethod
+    def _of(cls, handle, view, untracked):
+        memory = Opened(handle, view.data, view.nbytes, view.flags, untracked).memory()
         shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
-        return np.ndarray.__new__(cls, shape, dtype, memory, 0, strides)
+        return np.ndarray.__new__(cls, shape, _dtype.of_view(view), memory, 0, strides)
+
 
     # --- who it is
 
@@ -285,7 +295,7 @@ class Array(Plain):
         opened = still_open(self)
         number = one_of("advice", advice, _ADVICE)
         first, end = np.lib.array_utils.byte_bounds(self) if hasattr(np.lib, "array_utils") else np.byte_bounds(self)
-        offset = first - opened.__array_interface__["data"][0]
+        offset = first - opened.data
         check(library.shm_array_advise(opened.handle, number, offset, end - first), opened.name)
 
     # --- for others
@@ -476,6 +486,11 @@ class Array(Plain):
 
     def __exit__(self, *exception):
         self.close()
+
+
+give_parts(
+    Array, Opened, _library.Handle, _dtype.simple, _dtype.of_texts, np.asarray, np.ndarray.__new__, here, forget_some
+)
 
 
 def _fill(array, values):

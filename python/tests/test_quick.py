@@ -326,3 +326,68 @@ def test_what_a_joinable_queue_receives_is_not_done_yet():
     assert not queue.join(timeout=0.01)
     queue.task_done(), queue.task_done()
     assert queue.join(timeout=1)
+
+
+def test_open_makes_what_python_makes(new_name):
+    record = np.dtype([("x", "<f4"), ("y", "<i8", (2,))])
+    plain = (float, (2, 3), "C"), ("<i2", (4, 3, 2), "F"), ("U3", (), "C"), ("|u1", 0, "C")
+    for dtype, shape, order in (*plain, (record, 3, "C")):
+        name = new_name()
+        made = shm_array.create(name, shape, dtype, order)
+        for mode in "r", "r+":
+            quick, other = shm_array.open(name, mode), shm_array.array.Array._named(name, _library.READ, False)
+            assert type(quick) is type(other) is shm_array.Array
+            assert (quick.dtype, quick.shape, quick.strides) == (made.dtype, made.shape, made.strides)
+            assert (other.dtype, other.shape, other.strides) == (made.dtype, made.shape, made.strides)
+            assert quick.flags.writeable == (mode == "r+") and not other.flags.writeable
+            assert quick.name == other.name == name
+            assert quick.base.base.mode == mode and quick.base.base.nbytes == made.nbytes
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "1", "name, 'r', 1", "name, 'w'", "name, mode=1", "name, colour=1", "name, [], mode='r'", "'a\\0b'"]
+)
+def test_open_refuses_what_python_refuses(arguments, new_name):
+    name = new_name()
+    shm_array.create(name, 3)
+    with pytest.raises((TypeError, ValueError)):
+        eval(f"shm_array.open({arguments})")
+    with pytest.raises(FileNotFoundError):
+        shm_array.open(name + "-other")
+    with pytest.raises(FileNotFoundError):
+        shm_array.open(name + "-other", mode="r+")
+
+
+def test_a_name_that_is_anothers_meanwhile_leads_to_the_other(new_name):
+    name = new_name()
+    first = shm_array.create(name, 3)
+    first[:] = 1
+    same = shm_array.open(name, "r+")
+    assert same.base.base.data == first.base.base.data  # one mapping
+    shm_array.unlink(name)
+    second = shm_array.create(name, 5, "<i4")
+    found = shm_array.open(name, "r+")
+    assert found.shape == (5,) and found.dtype == second.dtype and first[0] == 1
+    names = [new_name() for _ in range(70)]
+    arrays = [shm_array.create(each, 1) for each in names]
+    assert all(shm_array.open(each, "r+").base.base.data == array.base.base.data for each, array in zip(names, arrays))
+    for each in names:
+        shm_array.unlink(each)
+
+
+def test_closed_by_with_and_by_hand(new_name):
+    name = new_name()
+    shm_array.create(name, 3)
+    with shm_array.open(name, "r+") as a:
+        assert a.fileno() >= 0 and not a.closed
+    assert a.closed
+    a.close()
+    with pytest.raises(ValueError, match="is closed"):
+        a.__enter__()
+    b = shm_array.open(name, "r+")
+    held = b.lock()
+    b.close()  # gives the lock back
+    shm_array.open(name, "r+").lock(timeout=0).release()
+    held.release()
+    with pytest.raises(ValueError):
+        np.asarray(b).view(shm_array.Array).copy().view(shm_array.Array).close()

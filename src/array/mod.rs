@@ -119,14 +119,27 @@ impl Array {
 
     /// Where the elements lie, now: after another process's resize ask again.
     pub fn view(&self) -> Result<View> {
+        Ok(self.view_of(self.geometry()?))
+    }
+
+    /// Where all elements lay when the array was opened: the control block, which was read then, is not touched again.
+    pub fn view_when_opened(&self) -> Result<View> {
+        let layout = match self.segment().contents() {
+            Contents::Shared(description) => description.layout,
+            Contents::Ordinary(_) => self.layout()?,
+        };
+        Ok(self.view_of(Geometry::of(&layout)))
+    }
+
+    fn view_of(&self, geometry: Geometry) -> View {
         let segment = self.segment();
         let is_shared = matches!(segment.contents(), Contents::Shared(_));
         let start = segment.start().wrapping_add(self.data_offset() as usize);
         let dtype = &self.opened.dtype;
-        let mut view = View::new(start, self.geometry()?, dtype.itemsize(), dtype.alignment());
+        let mut view = View::new(start, geometry, dtype.itemsize(), dtype.alignment());
         view.writable = segment.access() != Access::Read;
         view.shared = is_shared && segment.access() != Access::CopyOnWrite;
-        Ok(view)
+        view
     }
 
     /// Another handle on the same mapping: on a part of it, by a slice for each of the leading axes. No copy.

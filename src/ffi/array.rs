@@ -7,7 +7,7 @@ use super::flags::open_flags;
 use super::options;
 use super::records::{self, shm_array_options_t, shm_array_view_t};
 use super::{bits, boxed, close, guard, handle, missing, numbers, optional_text, put, text};
-use crate::array::view::Slice;
+use crate::array::view::{Slice, View};
 use crate::array::{self, Array};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
@@ -125,6 +125,44 @@ pub unsafe extern "C" fn shm_array_open(name: *const c_char, flags: u32, out: *m
     guard(|| unsafe { put(out, "out", open) })
 }
 
+/// Open an array that exists, and tell where its elements lie: shm_array_open() and shm_array_view() in one call, which
+/// touches no memory of the array. For programs that open many, and for languages in which a call is dear.
+///
+/// `flags` as for shm_array_open(). The view is that of the moment of opening.
+///
+/// Returns:
+///   0       `*out` is the array, and `*out_view` is filled, as far as its size says.
+///   EINVAL  `out` or `out_view` is NULL, or `out_view->size` is no size. E2BIG: it is longer than known, and not zero
+///           there.
+///   else    what shm_array_open() returns; nothing is open then.
+///
+/// Ownership: the caller closes `*out`; `out_view->data` is valid until the last handle over the mapping is closed.
+/// Since 0.1.
+///
+/// # Safety
+///
+/// `name` is NULL or ends in NUL; `out` is NULL or can be written; `out_view` is NULL or as long as its size says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_array_open_view(
+    name: *const c_char,
+    flags: u32,
+    out: *mut *mut Array,
+    out_view: *mut shm_array_view_t,
+) -> c_int {
+    let open = || {
+        // SAFETY: the caller's promise.
+        unsafe { records::check(out_view, "out_view (shm_array_view_t)") }?;
+        // SAFETY: the caller's promise.
+        let array = Array::open(unsafe { text(name, "name") }?, open_flags(flags)?)?;
+        let record = view_record(&array, &array.view_when_opened()?);
+        // SAFETY: checked above.
+        unsafe { records::write(out_view, &record) }?;
+        boxed(Ok(array))
+    };
+    // SAFETY: the caller's promise.
+    guard(|| unsafe { put(out, "out", open) })
+}
+
 /// Where the elements lie, now.
 ///
 /// After somebody's resize ask again: the memory stays where it is, the shape is new.
@@ -146,27 +184,31 @@ pub unsafe extern "C" fn shm_array_view(array: Option<&Array>, out: *mut shm_arr
         let array = handle(array)?;
         // SAFETY: the caller's promise.
         unsafe { records::check(out, "out (shm_array_view_t)") }?;
-        let view = array.view()?;
-        let mut record: shm_array_view_t = records::zeroed();
-        record.data = view.data.cast::<c_void>();
-        record.dtype = array.dtype().as_ptr();
-        record.dtype_tag = array.dtype_tag().as_ptr();
-        record.itemsize = view.itemsize;
-        record.count = view.count;
-        record.nbytes = view.nbytes;
-        record.flags = bits(&[
-            (view.c_contiguous, SHM_ARRAY_VIEW_C_CONTIGUOUS),
-            (view.f_contiguous, SHM_ARRAY_VIEW_F_CONTIGUOUS),
-            (view.aligned, SHM_ARRAY_VIEW_ALIGNED),
-            (view.writable, SHM_ARRAY_VIEW_WRITABLE),
-            (view.shared, SHM_ARRAY_VIEW_SHARED),
-        ]);
-        record.ndim = view.shape().len() as u32;
-        record.shape[..view.shape().len()].copy_from_slice(view.shape());
-        record.strides[..view.shape().len()].copy_from_slice(view.strides());
+        let record = view_record(array, &array.view()?);
         // SAFETY: checked above.
         unsafe { records::write(out, &record) }
     })
+}
+
+fn view_record(array: &Array, view: &View) -> shm_array_view_t {
+    let mut record: shm_array_view_t = records::zeroed();
+    record.data = view.data.cast::<c_void>();
+    record.dtype = array.dtype().as_ptr();
+    record.dtype_tag = array.dtype_tag().as_ptr();
+    record.itemsize = view.itemsize;
+    record.count = view.count;
+    record.nbytes = view.nbytes;
+    record.flags = bits(&[
+        (view.c_contiguous, SHM_ARRAY_VIEW_C_CONTIGUOUS),
+        (view.f_contiguous, SHM_ARRAY_VIEW_F_CONTIGUOUS),
+        (view.aligned, SHM_ARRAY_VIEW_ALIGNED),
+        (view.writable, SHM_ARRAY_VIEW_WRITABLE),
+        (view.shared, SHM_ARRAY_VIEW_SHARED),
+    ]);
+    record.ndim = view.shape().len() as u32;
+    record.shape[..view.shape().len()].copy_from_slice(view.shape());
+    record.strides[..view.shape().len()].copy_from_slice(view.strides());
+    record
 }
 
 /// Another handle on the same mapping: on a part of the array, by slices of its leading `naxes` axes. No copy.

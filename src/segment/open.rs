@@ -1,11 +1,10 @@
 //! From a name, or a descriptor, to a mapped segment.
 //!
-//! An opener locks the attach byte first and then looks whether the name still stands for the file that it
-//! opened. Who takes a name away checks the attach byte or holds the name byte. So an opener either is seen
-//! by the remover, or sees that the name has changed and starts again.
+//! An opener locks the attach byte first and then looks whether the file still has a name. Who takes the last name of
+//! a file that nobody may use any more holds the attach byte meanwhile. So an opener either is seen by the remover, or
+//! sees that the file has lost its name and starts again.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,12 +31,13 @@ pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
     let mut deadline = None;
     loop {
         let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
+        let attached = take_attach_byte(&fd, place);
         let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
         require_regular(&facts, place)?;
         if let Place::File(_) | Place::Directory(_) = place {
             file::require_local(&fd, place)?;
         }
-        if take_attach_byte(&fd, place)? && still_names(path, &facts, place)? {
+        if attached? && facts.links > 0 {
             let contents = examine(&fd, &facts, place)?;
             return finish(fd, &facts, place.clone(), access, kind, contents);
         }
@@ -122,14 +122,6 @@ fn require_regular(facts: &Facts, place: &Place) -> Result<()> {
     }
     let what = "it is a directory, FIFO, socket or device";
     Err(Error::new(Code::Format, format!("{place} is not a regular file: {what}")))
-}
-
-fn still_names(path: &Path, facts: &Facts, place: &Place) -> Result<bool> {
-    match file::named(path) {
-        Ok(id) => Ok(id == facts.id),
-        Err(Errno::ENOENT) => Ok(false),
-        Err(errno) => Err(cannot_open(place, errno)),
-    }
 }
 
 fn take_attach_byte(fd: &OwnedFd, place: &Place) -> Result<bool> {
