@@ -45,9 +45,13 @@ pub fn wait(attachment: &Attachment, condition: usize, timeout: Timeout) -> Resu
     let before = condition.sequence.load(SeqCst);
     // SYNC: SeqCst against `notify`: either it counts us, or we see its number.
     condition.waiters.fetch_add(1, SeqCst);
-    if !unlock_exclusive(attachment, attachment.identity()?, time::realtime_coarse_ns()) {
-        return Err(not_the_owner());
+    let is_given_back = attachment.identity().and_then(|me| {
+        if unlock_exclusive(attachment, me, time::realtime_coarse_ns()) { Ok(()) } else { Err(not_the_owner()) }
+    });
+    if is_given_back.is_err() {
+        condition.waiters.fetch_sub(1, SeqCst);
     }
+    is_given_back?;
     let mut patience = Patience::new(timeout);
     let called = sleep(attachment, condition, before, &mut patience);
     condition.waiters.fetch_sub(1, SeqCst);
