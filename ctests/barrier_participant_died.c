@@ -39,8 +39,9 @@ int main(void)
     char name[64];
     shm_barrier_t *barrier = new_barrier(unique_name(name, sizeof name), OTHERS + 1);
     CHECK(pipe(reported) == 0 && pipe(gate) == 0);
-    for (int round = 0; round < 4; round++) {
-        int dies_waiting = round % 2;
+    int in_time[2] = {0, 0}; /* a busy machine may spoil some rounds */
+    for (int round = 0; round < 4 || ((!in_time[0] || !in_time[1]) && round < 12); round++) {
+        int dies_waiting = round % 2, late = 0;
         uint64_t phase = barrier_stat_of(barrier).phase;
         pid_t others[OTHERS], victim = fork();
         if (victim == 0) {
@@ -60,8 +61,9 @@ int main(void)
             tell(gate), tell(gate);
         for (int i = 0; i < OTHERS; i++) {
             CHECK(read(reported[0], &told, sizeof told) == sizeof told);
-            CHECK(told - death < SECONDS(2));
+            late += told - death >= SECONDS(2);
         }
+        in_time[dies_waiting] |= !late;
         for (int i = 0; i < OTHERS; i++)
             CHECK(end_of(others[i]) == 0);
 
@@ -74,6 +76,8 @@ int main(void)
         shm_barrier_close(barrier); /* we do not take part in what follows */
         OK(shm_barrier_open(name, SHM_OBJECT_WRITE, &barrier));
     }
+
+    CHECK(in_time[0] && in_time[1]);
 
     /* One that has only joined is known, too. */
     pid_t joined = fork();

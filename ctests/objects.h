@@ -82,6 +82,27 @@ static inline int64_t now_ns(void)
     return SECONDS(now.tv_sec) + now.tv_nsec;
 }
 
+/* For how long the threads of a process have run, or could have run and waited for a processor, in all. */
+static inline int64_t busy_ns(pid_t process)
+{
+    int64_t sum = 0;
+    char path[300];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+    DIR *threads = opendir(path);
+    for (struct dirent *entry; threads && (entry = readdir(threads));) {
+        long long ran = 0, queued = 0;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)process, entry->d_name);
+        FILE *file = *entry->d_name == '.' ? NULL : fopen(path, "r");
+        if (file && fscanf(file, "%lld %lld", &ran, &queued) == 2)
+            sum += ran + queued;
+        if (file)
+            fclose(file);
+    }
+    if (threads)
+        closedir(threads);
+    return sum;
+}
+
 static inline void sleep_ms(long milliseconds)
 {
     struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
