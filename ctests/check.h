@@ -50,7 +50,7 @@ static inline void check_words(const char *word)
 
 static void check_hung(int sig) { (void)sig; check_failed("an end", "a hang in the check above, or after it", ""); }
 static void check_watch(void)
-{ const char *limit = getenv("CHECK_SECONDS"); signal(SIGALRM, check_hung); alarm(limit ? (unsigned)atoi(limit) : 60); }
+{ const char *end = getenv("CHECK_SECONDS"); signal(SIGALRM, check_hung); alarm(end ? (unsigned)atoi(end) : 120); }
 static void check_child(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); check_watch(); }
 __attribute__((constructor)) static void check_begin(void)
 { check_main = getpid(); check_watch(); pthread_atfork(NULL, NULL, check_child); }

@@ -31,7 +31,8 @@ enum Build {
     StaticC,
 }
 
-/// How a program is run: its own alarm, and the watchdog for when that fails.
+/// How a program is run: its own alarm, and the watchdog for when that fails. Some set their alarm anew for each of
+/// their parts, so that the watchdog has far more patience.
 struct Pace {
     valgrind: bool,
     alarm: u64,
@@ -158,8 +159,8 @@ fn compile(source: &Path, program: &Path, build: Build) -> Result<(), Failed> {
 impl Pace {
     fn of_this_run() -> Pace {
         match std::env::var_os("SHM_ARRAY_VALGRIND") {
-            Some(one) if one == "1" => Pace { valgrind: true, alarm: 600, watchdog: Duration::from_secs(660) },
-            _ => Pace { valgrind: false, alarm: 60, watchdog: Duration::from_secs(90) },
+            Some(one) if one == "1" => Pace { valgrind: true, alarm: 600, watchdog: Duration::from_secs(1800) },
+            _ => Pace { valgrind: false, alarm: 120, watchdog: Duration::from_secs(900) },
         }
     }
 
