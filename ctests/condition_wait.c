@@ -9,12 +9,14 @@ static int64_t now(void)
     return time.tv_sec * SECONDS(1) + time.tv_nsec;
 }
 
+static int over[2];
+
 static void *keep(void *array) /* takes the lock while the other waits, and keeps it for longer than that one does */
 {
     shm_array_t *mine = NULL;
     OK(shm_array_slice((shm_array_t *)array, 0, NULL, NULL, NULL, &mine));
     OK(shm_array_lock(mine, SHM_ARRAY_EXCLUSIVE, FOREVER));
-    usleep(600000);
+    hear(over);
     shm_array_close(mine);
     return NULL;
 }
@@ -47,10 +49,14 @@ int main(void)
     OK(shm_array_unlock(array)); /* it was held */
 
     OK(shm_array_lock(array, X, 0));
-    CHECK(pthread_create(&keeper, NULL, keep, array) == 0);
-    RC(ENOLCK, shm_array_condition_wait(array, 0, MILLISECONDS(200)));
+    CHECK(pipe(over) == 0 && pthread_create(&keeper, NULL, keep, array) == 0);
+    int code = ETIMEDOUT;
+    for (int i = 0; i < 100 && code == ETIMEDOUT; i++) /* until the keeper has come */
+        code = shm_array_condition_wait(array, 0, MILLISECONDS(100));
+    RC(ENOLCK, code);
     SAYS("not held");
     RC(EPERM, shm_array_unlock(array));
+    tell(over);
     CHECK(pthread_join(keeper, NULL) == 0);
     OK(shm_array_lock(array, X, 0));
     shm_array_close(array);

@@ -56,7 +56,7 @@ int main(void)
         _exit(0);
     }
     if (stop_at_open(heir, "/proc/self/stat")) {
-        RC(EOWNERDEAD, shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, SECONDS(2)));
+        RC(EOWNERDEAD, shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, SECONDS(20)));
         OK(shm_array_recover(array));
         OK(shm_array_unlock(array));
     }

@@ -57,16 +57,17 @@ int main(void)
     CHECK(readable(fd, 5000));
 
     /* A child that closes what it inherited does not keep the event alive. */
-    int end[2];
-    CHECK(pipe(end) == 0);
+    int closed[2], end[2];
+    CHECK(pipe(closed) == 0 && pipe(end) == 0);
     child = fork();
     if (child == 0) {
         shm_event_close(event);
         close(fd);
+        tell(closed);
         hear(end);
         _exit(0);
     }
-    sleep_ms(100);
+    hear(closed);
     OK(shm_notify_close(fd));
     shm_event_close(event);
     CHECK(!exists(name));

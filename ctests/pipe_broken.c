@@ -6,6 +6,8 @@ int main(void)
     static char data[9000];
     char name[64], got[10];
     size_t count = 77;
+    int ready[2], go[2];
+    CHECK(pipe(ready) == 0 && pipe(go) == 0);
     shm_pipe_t *writer = new_pipe(unique_name(name, sizeof name), 8192, SHM_PIPE_WRITER);
     write_all(writer, "early", 5);
     OK(shm_pipe_write(writer, data, 9000, 0, &count));
@@ -23,12 +25,15 @@ int main(void)
     CHECK(child >= 0);
     if (child == 0) {
         reader = opened_pipe(name, SHM_PIPE_READER);
+        tell(ready);
+        hear(go);
         usleep(100000);
         raise(SIGKILL);
     }
-    while (pipe_stat_of(writer).readers == 0)
-        usleep(1000);
+    hear(ready);
+    CHECK(pipe_stat_of(writer).readers == 1);
     RC(EAGAIN, shm_pipe_write(writer, data, 9000, 0, &count));
+    tell(go);
     RC(EPIPE, shm_pipe_write(writer, data, 9000, SECONDS(10), &count));
     CHECK(end_of(child) == -SIGKILL && pipe_stat_of(writer).readers == 0);
     shm_pipe_close(writer);

@@ -19,8 +19,12 @@ int main(void)
         _exit(0);
     }
     hear(ready);
-    usleep(200000); /* by now it owns the lock, and waits until the range is given back */
-    RC(EBUSY, shm_array_lock_range(other, 50, 10, X, 0)); /* nobody new gets in */
+    int code;
+    while ((code = shm_array_lock_range(other, 50, 10, X, 0)) == 0) {
+        OK(shm_array_unlock_range(other, 50, 10));
+        usleep(1000);
+    }
+    RC(EBUSY, code); /* now it owns the lock, and waits until the range is given back: nobody new gets in */
     OK(shm_array_lock_range(array, 50, 10, X, 0));
     doubles(array)[0] = 1;
     OK(shm_array_unlock_range(array, 0, 10));
