@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -278,14 +277,11 @@ def test_a_message_by_pipe():
 def test_the_loop_goes_on_meanwhile(a):
     async def main():
         task = asyncio.ensure_future(a.changed())
-        begun = time.monotonic()
-        ticks = 0
-        while time.monotonic() < begun + 0.05:
+        for _ in range(1000):  # where it does not go on, the first of them never ends
             await asyncio.sleep(0)
-            ticks += 1
+        assert not task.done()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return ticks
 
-    assert asyncio.run(main()) > 10
+    asyncio.run(main())

@@ -415,11 +415,13 @@ def test_a_last_close_array_that_everybody_got_goes_at_once(name):
 
 def test_a_lease_that_nobody_came_for_ends(name):
     a = shm_array.create(name, 3, lifetime="last-close")
+    begun = time.monotonic()
     pickle.dumps(shm_array.by_reference(a, lease=0.5))
     a.close()
     del a
     shm_array.collect()
-    assert Path("/dev/shm", name).exists()
+    is_kept = Path("/dev/shm", name).exists()
+    assert is_kept or time.monotonic() > begun + 0.5
     time.sleep(0.6)
     shm_array.collect()
     assert not Path("/dev/shm", name).exists()

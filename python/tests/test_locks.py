@@ -299,8 +299,8 @@ def interrupt():
 @pytest.mark.parametrize("timeout", [None, 600])
 def test_an_interrupt_ends_the_wait(a, holder, attempt, interrupt, timeout):
     process = holder()
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # which may come before the wait has begun
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
         a.lock(timeout)
     kill(process)
     assert attempt() == OWNER_DIED
@@ -318,8 +318,8 @@ def test_an_interrupt_just_when_the_lock_is_acquired_does_not_keep_it(a, name, a
 
     for _ in range(5):
         thread = threading.Thread(target=interrupt_then_release, args=(other.lock(),))
-        thread.start()
         with pytest.raises(KeyboardInterrupt) as caught:
+            thread.start()
             a.lock()
         thread.join()
         assert caught.tb is not None  # alive, with its frames, as in a notebook

@@ -195,8 +195,7 @@ def test_a_wait_without_a_notification(kind):
     assert not condition._lock.locked()
 
 
-def wait_and_die(condition, array):
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
+def wait_forever(condition, array):
     with condition:
         array[1] += 1
         condition.wait()
@@ -204,7 +203,12 @@ def wait_and_die(condition, array):
 
 def test_a_killed_waiter_is_in_nobodys_way():
     condition, array = shm_array.Condition(), shm_array.zeros(3, "i8")
-    ended(start("fork", wait_and_die, condition, array), -signal.SIGKILL)
+    process = start("fork", wait_forever, condition, array)
+    while array[1] < 1:
+        time.sleep(0.01)
+    with condition:  # by now it has given the lock back, and waits
+        process.kill()
+    ended(process, -signal.SIGKILL)
     process = start("fork", wait_and_count, condition, array)
     while array[1] < 2:
         time.sleep(0.01)
@@ -244,8 +248,8 @@ def test_a_signal_gets_its_turn(what):
     wait = waits()[what]
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.15)
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted):  # which may come before the wait has begun
+            signal.setitimer(signal.ITIMER_REAL, 0.15)
             wait()
     finally:
         signal.signal(signal.SIGALRM, before)

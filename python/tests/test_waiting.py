@@ -130,8 +130,8 @@ def test_a_signal_gets_its_turn_while_one_waits(a, name):
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
-        with pytest.raises(Interrupted):
+        with pytest.raises(Interrupted):  # which may come before the wait has begun
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
             a.wait()
     finally:
         signal.signal(signal.SIGALRM, before)
