@@ -917,6 +917,7 @@ int shm_array_funlink(const shm_array_t *array);
 //   0           `*out` is the element's value.
 //   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy
 //               file).
+//   ENOSPC      a lazy array, and no room is left for the page that the element lies in.
 //   EINVAL      no such index, `size` is not the element's, or NULL.
 //
 // Ownership: borrows. The array may be open for reading.
@@ -2531,6 +2532,7 @@ void shm_semaphore_close(shm_semaphore_t *semaphore);
 //               EAGAIN.)
 //   EAGAIN      writers left no time for it. `destination` may be filled with anything.
 //   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
+//   ENOSPC      a lazy array in memory, and no room is left for pages that nobody has touched yet.
 //   EINVAL      no such rows, not enough room, unknown flags, or NULL.
 //   and with SHM_ARRAY_SNAPSHOT_MAY_LOCK what shm_array_lock() returns, but for EBUSY and ETIMEDOUT.
 //

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::os::copy::Source;
 use crate::os::map::Advice;
 use crate::segment::Access;
-use crate::segment::format::origin;
 
 use super::Array;
 
@@ -25,11 +24,10 @@ impl Array {
         let start = elements.start + offset;
         // An array that was born lazy may have no memory there: better an error now than a SIGBUS while copying.
         let segment = self.segment();
-        let is_lazy = segment.description().is_ok_and(|description| description.header.origin & origin::LAZY != 0);
-        match (is_lazy, segment.access(), segment.file()) {
+        match (segment.is_lazy(), segment.access(), segment.file()) {
             (false, ..) | (_, Access::Read, _) => {}
             (true, Access::Write, Some(fd)) => segment.reserve(fd, start..start + len)?,
-            (true, ..) => segment.populate(start..start + len)?,
+            (true, ..) => segment.populate(start..start + len, Advice::PopulateWrite)?,
         }
         segment.copy_in(start, source)
     }

@@ -11,9 +11,9 @@
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use crate::error::{Errno, Error, Result};
-use crate::segment::Access;
 use crate::segment::elements::Cell;
 use crate::segment::format::Layout;
+use crate::segment::{Access, Touch};
 
 use super::Array;
 use super::dtype::Number;
@@ -42,7 +42,7 @@ impl Array {
     /// end.
     pub fn atomic_load(&self, index: &[i64]) -> Result<u64> {
         self.number()?;
-        self.with_cell(index, |cell| cell.get())
+        self.with_cell(index, Touch::Load, |cell| cell.get())
     }
 
     /// Change one element; what it was before.
@@ -60,7 +60,7 @@ impl Array {
             Operation::Min | Operation::Max if is_nan(number, size, now) => operand,
             _ => now,
         };
-        self.with_cell(index, |cell| match operation {
+        self.with_cell(index, Touch::Store, |cell| match operation {
             Operation::Exchange => cell.swap(operand),
             Operation::And => cell.and(operand),
             Operation::Or => cell.or(operand),
@@ -74,7 +74,7 @@ impl Array {
     pub fn atomic_compare_exchange(&self, index: &[i64], expected: u64, desired: u64) -> Result<(bool, u64)> {
         self.number()?;
         self.require_store()?;
-        self.with_cell(index, |cell| {
+        self.with_cell(index, Touch::Store, |cell| {
             loop {
                 match cell.exchange(expected, desired) {
                     Ok(before) => return (true, before),
@@ -122,10 +122,11 @@ impl Array {
 
     /// The element as an atomic of its size.
     #[inline]
-    fn with_cell<T>(&self, index: &[i64], what: impl FnOnce(&dyn Cell) -> T) -> Result<T> {
+    fn with_cell<T>(&self, index: &[i64], need: Touch, what: impl FnOnce(&dyn Cell) -> T) -> Result<T> {
         let segment = self.segment();
-        let offset = self.offset_of(index)?;
-        let cell = match self.opened.dtype.itemsize() {
+        let (offset, size) = (self.offset_of(index)?, self.opened.dtype.itemsize());
+        segment.back(offset..offset + size, need)?;
+        let cell = match size {
             1 => segment.cell::<AtomicU8>(offset)?.map(|cell| cell as &dyn Cell),
             2 => segment.cell::<AtomicU16>(offset)?.map(|cell| cell as &dyn Cell),
             4 => segment.cell::<AtomicU32>(offset)?.map(|cell| cell as &dyn Cell),

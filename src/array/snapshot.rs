@@ -25,12 +25,12 @@ use crate::os::futex::Queue;
 use crate::os::memory::Bytes;
 use crate::os::racing::Room;
 use crate::os::time::Timeout;
-use crate::segment::Access;
 use crate::segment::attachment::COMMON;
 use crate::segment::attachment::Identity;
 use crate::segment::control::Control;
 use crate::segment::directory::Watch;
 use crate::segment::format::Layout;
+use crate::segment::{Access, Touch};
 use crate::sync::lock::range_table::{Outlook, Table};
 use crate::sync::lock::whole::{lock_shared, unlock_shared};
 use crate::sync::lock::{Acquired, INCONSISTENT};
@@ -171,6 +171,7 @@ impl Array {
             while done < runs.len {
                 let len = (runs.len - done).min(BETWEEN_LOOKS);
                 let offset = self.data_offset() + start + done as u64;
+                segment.back(offset..offset + len as u64, Touch::Load)?;
                 segment.copy_out(offset, len, room, at)?;
                 (at, done, unlooked) = (at + len, done + len, unlooked + len);
                 if unlooked >= BETWEEN_LOOKS {

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 ///   0           `*out` is the element's value.
 ///   EOPNOTSUPP  elements of another type, of the other byte order, or not aligned (in an adopted or ordinary .npy
 ///               file).
+///   ENOSPC      a lazy array, and no room is left for the page that the element lies in.
 ///   EINVAL      no such index, `size` is not the element's, or NULL.
 ///
 /// Ownership: borrows. The array may be open for reading.

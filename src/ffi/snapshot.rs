@@ -34,6 +34,7 @@ pub const SHM_ARRAY_SNAPSHOT_MAY_LOCK: u32 = 1;
 ///               EAGAIN.)
 ///   EAGAIN      writers left no time for it. `destination` may be filled with anything.
 ///   EOPNOTSUPP  an ordinary .npy file; a copy-on-write handle, whose elements are a mixture that never was.
+///   ENOSPC      a lazy array in memory, and no room is left for pages that nobody has touched yet.
 ///   EINVAL      no such rows, not enough room, unknown flags, or NULL.
 ///   and with SHM_ARRAY_SNAPSHOT_MAY_LOCK what shm_array_lock() returns, but for EBUSY and ETIMEDOUT.
 ///

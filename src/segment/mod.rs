@@ -27,7 +27,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::error::{Code, Context, Errno, Error, Result};
 use crate::os::copy::Source;
@@ -39,6 +39,7 @@ use attachment::{Attachment, Identity};
 use birth::Readiness;
 use control::Control;
 use examine::{Contents, Description};
+use format::origin;
 use remove::LastCloser;
 
 /// What a process may do with the elements of a segment that it opened.
@@ -62,6 +63,15 @@ impl Access {
     }
 }
 
+/// What is done to elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// They are looked at.
+    Load,
+    /// They are changed.
+    Store,
+}
+
 /// One opening of a segment. Mapped until dropped; fields go in this order.
 #[derive(Debug)]
 pub struct Segment {
@@ -74,6 +84,8 @@ pub struct Segment {
     place: Place,
     access: Access,
     contents: Contents,
+    /// Of what was born lazy: the page that was last made sure of, see [`Segment::back`].
+    backed: AtomicU64,
     /// Last of all: it looks whether anybody is left.
     _last_closer: Option<LastCloser>,
 }
@@ -106,6 +118,7 @@ impl Segment {
             place,
             access,
             contents,
+            backed: AtomicU64::new(u64::MAX),
             _last_closer: last_closer,
         })
     }
@@ -143,9 +156,38 @@ impl Segment {
     }
 
     /// As [`Segment::reserve`], through the mapping: for who has no descriptor, or a private mapping.
-    pub fn populate(&self, bytes: Range<u64>) -> Result<()> {
+    pub fn populate(&self, bytes: Range<u64>, advice: Advice) -> Result<()> {
         let range = bytes.start as usize..bytes.end as usize;
-        birth::populate(&self.map, range, Advice::PopulateWrite, "create without SHM_ARRAY_LAZY")
+        birth::populate(&self.map, range, advice, "create without SHM_ARRAY_LAZY")
+            .map_err(|error| Error::new(error.code(), format!("{}: {}", self.place, error.detail())))
+    }
+
+    /// Whether it was made without memory for the elements: a touch is a SIGBUS when memory has run out by then.
+    #[inline]
+    pub fn is_lazy(&self) -> bool {
+        matches!(&self.contents, Contents::Shared(description) if description.header.origin & origin::LAZY != 0)
+    }
+
+    /// Before the library itself touches elements: an error where there is no memory for them, and not a SIGBUS.
+    #[inline]
+    pub fn back(&self, bytes: Range<u64>, need: Touch) -> Result<()> {
+        if self.is_lazy() { self.back_pages(bytes, need) } else { Ok(()) }
+    }
+
+    /// The page of the last touch is remembered, so that a counter costs no system call. It stays: holes are punched only
+    /// behind the elements, and who makes them elements again reserves memory first.
+    fn back_pages(&self, bytes: Range<u64>, need: Touch) -> Result<()> {
+        const PAGE: u64 = 4096; // or a part of one
+        let (first, last) = (bytes.start / PAGE, bytes.end.saturating_sub(1) / PAGE);
+        let known = |page: u64| page << 1 | u64::from(need == Touch::Store);
+        // SYNC: a note for oneself: whichever thread's it is, it is true.
+        if first == last && self.backed.load(Ordering::Relaxed) == known(first) {
+            return Ok(());
+        }
+        let advice = if need == Touch::Store { Advice::PopulateWrite } else { Advice::PopulateRead };
+        self.populate(bytes, advice)?;
+        self.backed.store(known(last), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Tell the kernel how this process will use a part of the file.
