@@ -13,8 +13,8 @@ pub struct Group {
     pub limit: u64,
     /// Bytes of it that are left.
     pub left: u64,
-    /// Whether swap comes on top of it.
-    pub swap_on_top: bool,
+    /// Bytes of swap that it may use on top of it; `u64::MAX`: as much as there is.
+    pub swap: u64,
 }
 
 /// The limited groups of this process, from its own up to the root, as far as this process can see them.
@@ -31,6 +31,8 @@ struct Generation {
     file_system: &'static str,
     /// Files with limits, and with what is used of them; the last word: whether swap comes on top.
     limits: &'static [(&'static str, &'static str, bool)],
+    /// The same of the swap that comes on top.
+    swap: Option<(&'static str, &'static str)>,
     /// Lines of memory.stat with memory that can be taken back at once.
     reclaimable: &'static [&'static str],
 }
@@ -38,6 +40,7 @@ struct Generation {
 const SECOND: Generation = Generation {
     file_system: "cgroup2",
     limits: &[("memory.max", "memory.current", true), ("memory.high", "memory.current", true)],
+    swap: Some(("memory.swap.max", "memory.swap.current")),
     reclaimable: &["active_file", "inactive_file", "slab_reclaimable"],
 };
 const FIRST: Generation = Generation {
@@ -46,6 +49,7 @@ const FIRST: Generation = Generation {
         ("memory.limit_in_bytes", "memory.usage_in_bytes", true),
         ("memory.memsw.limit_in_bytes", "memory.memsw.usage_in_bytes", false),
     ],
+    swap: None,
     reclaimable: &["total_active_file", "total_inactive_file"],
 };
 
@@ -99,7 +103,12 @@ fn group(
         .filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok())
         .sum();
     let left = limit.saturating_sub(used.saturating_sub(reclaimable));
-    Some(Group { limit_file: directory.join(limit_file), limit, left, swap_on_top })
+    let limited_swap = || {
+        let (max, current) = generation.swap?;
+        Some(number(max)?.saturating_sub(number(current)?))
+    };
+    let swap = if swap_on_top { limited_swap().unwrap_or(u64::MAX) } else { 0 };
+    Some(Group { limit_file: directory.join(limit_file), limit, left, swap })
 }
 
 #[cfg(test)]
@@ -119,34 +128,41 @@ mod tests {
             "unified/a/memory.high" => "max\n",
             "unified/a/memory.current" => "700\n",
             "unified/a/memory.stat" => "anon 300\nactive_file 100\ninactive_file 50\nslab_reclaimable 50\n",
+            "unified/a/memory.swap.max" => "80\n",
+            "unified/a/memory.swap.current" => "30\n",
+            "unified/memory.swap.max" => "max\n",
+            "unified/memory.swap.current" => "30\n",
             "unified/memory.high" => "5000\n",
             "unified/memory.current" => "6000\n",
             "memory/x/memory.limit_in_bytes" => "4096\n",
             "memory/x/memory.usage_in_bytes" => "96\n",
             "memory/x/memory.memsw.limit_in_bytes" => "9223372036854771712\n",
+            "memory/x/y/memory.memsw.limit_in_bytes" => "8192\n",
+            "memory/x/y/memory.memsw.usage_in_bytes" => "192\n",
             _ => return None,
         };
         Some(text.into())
     }
 
-    fn group(path: &str, limit: u64, left: u64) -> Group {
-        Group { limit_file: Path::new("/sys/fs/cgroup").join(path), limit, left, swap_on_top: true }
+    fn group(path: &str, limit: u64, left: u64, swap: u64) -> Group {
+        Group { limit_file: Path::new("/sys/fs/cgroup").join(path), limit, left, swap }
     }
 
     #[test]
     fn every_limit_up_the_tree_is_found() {
         let found = limited("4:cpu,memory:/x/y\n3:cpu:/\n0::/box/a/b\n", MOUNTS, files);
         let expected = [
-            group("memory/x/memory.limit_in_bytes", 4096, 4000),
-            group("unified/a/memory.max", 1000, 500),
-            group("unified/memory.high", 5000, 0),
+            group("memory/x/y/memory.memsw.limit_in_bytes", 8192, 8000, 0),
+            group("memory/x/memory.limit_in_bytes", 4096, 4000, u64::MAX),
+            group("unified/a/memory.max", 1000, 500, 50),
+            group("unified/memory.high", 5000, 0, u64::MAX),
         ];
         assert_eq!(found, expected);
     }
 
     #[test]
     fn a_group_outside_of_what_is_mounted_shows_the_top() {
-        assert_eq!(limited("0::/elsewhere\n", MOUNTS, files), [group("unified/memory.high", 5000, 0)]);
+        assert_eq!(limited("0::/elsewhere\n", MOUNTS, files), [group("unified/memory.high", 5000, 0, u64::MAX)]);
         assert_eq!(limited("", MOUNTS, files), []);
         assert_eq!(limited("nonsense\n0::/a", "nonsense - \n - cgroup2", files), []);
     }

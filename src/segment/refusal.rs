@@ -29,8 +29,11 @@ const WORTH_ASKING: u64 = 16 << 20;
 /// Refuse what is larger than the figures allow; a small need only where that costs next to nothing.
 pub fn refuse_early(place: &Place, fd: BorrowedFd<'_>, need: Need) -> Result<()> {
     limits_of_process(place, need)?;
-    file_system(place, fd, need.fresh)?;
-    if need.fresh >= WORTH_ASKING && file::is_in_memory(fd) { machine(place, need.fresh) } else { Ok(()) }
+    // The machine first: who is short of memory is not helped by a larger /dev/shm.
+    if need.fresh >= WORTH_ASKING && file::is_in_memory(fd) {
+        machine(place, need.fresh)?;
+    }
+    file_system(place, fd, need.fresh)
 }
 
 /// The kernel has refused to allocate: why.
@@ -127,8 +130,7 @@ fn machine(place: &Place, need: u64) -> Result<()> {
         return Err(short(Errno::ENOMEM, place, need, &there_is, &remedy));
     }
     for group in cgroup::limited_groups() {
-        let swap = if group.swap_on_top { machine.swap_free } else { 0 };
-        if need > group.left.saturating_add(swap) {
+        if need > group.left.saturating_add(group.swap.min(machine.swap_free)) {
             let there_is = format!(
                 "the control group of this container or service may use {} more, of {} ({})",
                 Bytes(group.left),

@@ -92,6 +92,10 @@ fn a_listing_tells_what_there_is() {
 #[test]
 fn nothing_is_left_of_a_creation_that_failed() {
     let name = Name::new();
-    refused(Array::create(Some(&name), "<f8", &[1 << 50], &Options::default()), Errno::ENOSPC, &["/dev/shm", "free"]);
+    refused(
+        Array::create(Some(&name), "<f8", &[1 << 50], &Options::default()),
+        Errno::ENOMEM,
+        &["MemAvailable", "swap"],
+    );
     assert!(!name.exists());
 }
