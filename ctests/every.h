@@ -2,23 +2,56 @@
 #ifndef EVERY_H
 #define EVERY_H
 
-#include "given.h"
+#include "every_object.h"
 
-/* What a call may say when something is short, or 0. */
-static void shortage(int code)
+/* Locks of rows, copies of one moment, and single elements. */
+static void use_rows(const shm_array_t *array, uint64_t bytes)
 {
-    const int known[] = {0,      ENOSPC, ENOMEM, EFBIG,  ENOENT, EEXIST, EINVAL,     EPERM,
-                         EACCES, EMFILE, EROFS,  ESTALE, EUSERS, ENODATA, EOPNOTSUPP, EBUSY};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (code == known[i]) {
-            CHECK(code == 0 || strlen(shm_array_error_detail()) > 10);
-            return;
-        }
-    check_at(__FILE__, __LINE__, shm_array_error_detail());
-    check_code(0, code);
+    const int64_t index = -1;
+    uint8_t value = 3, before;
+    int exchanged;
+    if (shortage(shm_array_lock_range(array, 0, bytes / 2, SHM_ARRAY_EXCLUSIVE, 0)) == 0) {
+        shortage(shm_array_recover_range(array, 0, 1));
+        OK(shm_array_unlock_range(array, 0, bytes / 2));
+    }
+    shortage(shm_array_snapshot(array, 0, 1000, rows, sizeof rows, 0, SHM_ARRAY_SNAPSHOT_MAY_LOCK, NULL));
+    shortage(shm_array_atomic_load(array, 1, &index, 1, &value));
+    shortage(shm_array_atomic_store(array, 1, &index, 1, &value));
+    shortage(shm_array_atomic_exchange(array, 1, &index, 1, &value, &before));
+    shortage(shm_array_atomic_compare_exchange(array, 1, &index, 1, &before, &value, &exchanged));
+    shortage(shm_array_atomic_fetch_add(array, 1, &index, 1, &value, NULL));
+    shortage(shm_array_atomic_fetch_min(array, 1, &index, 1, &value, NULL));
+    shortage(shm_array_atomic_fetch_max(array, 1, &index, 1, &value, NULL));
+    shortage(shm_array_atomic_fetch_and(array, 1, &index, 1, &value, NULL));
+    shortage(shm_array_atomic_fetch_or(array, 1, &index, 1, &value, NULL));
+    shortage(shm_array_atomic_fetch_xor(array, 1, &index, 1, &value, NULL));
 }
 
-static char rows[1 << 16];
+/* What processes tell each other by an array, and its way from one to another. */
+static void share(const shm_array_t *array, uint64_t bytes)
+{
+    shm_array_publish_t published;
+    shm_array_identity_t identity;
+    uint64_t generation = 0;
+    int fd = -1, code;
+    memset(&published, 0, sizeof published);
+    memset(&identity, 0, sizeof identity);
+    published.size = sizeof published;
+    identity.size = sizeof identity;
+    use_rows(array, bytes);
+    if (shortage(shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0)) == 0) {
+        shortage(shm_array_condition_notify(array, 0, 1));
+        shortage(shm_array_condition_wait(array, 0, 0));
+        OK(shm_array_unlock(array));
+    }
+    shortage(shm_array_last_publish(array, &published));
+    shortage(shm_array_identity(array, &identity));
+    shortage(shm_array_wait(array, generation, 0, &generation));
+    code = shm_array_notify_fd(array, generation, &fd);
+    notified(code, fd);
+    if (shortage(shm_array_lease(array, SECONDS(1))) == 0)
+        shortage(shm_array_arrived(array));
+}
 
 /* All that can be done with an open array. */
 static void use(shm_array_t *array, uint64_t bytes)
@@ -45,6 +78,7 @@ static void use(shm_array_t *array, uint64_t bytes)
     shortage(shm_array_sync(array, SHM_ARRAY_SYNC_START, 0, UINT64_MAX));
     shortage(shm_array_sync(array, SHM_ARRAY_SYNC_WAIT, 0, 1));
     shortage(shm_array_generation(array, &number));
+    share(array, bytes);
     CHECK(shm_array_name(array) && shm_array_placement(array) != SHM_ARRAY_PLACE_AUTO);
     (void)shm_array_metadata(array);
     if (shm_array_slice(array, 1, NULL, &stop, NULL, &part) == 0)
@@ -81,8 +115,6 @@ static void open_and_use(const char *name, uint64_t bytes)
         shm_array_close(array);
     }
 }
-
-static int created;
 
 static void create_and_use(const char *name, uint64_t bytes, shm_array_options_t options)
 {
@@ -128,7 +160,6 @@ static void look_round(void)
     CHECK(shm_array_version() && shm_array_strerror(ENOSPC) && shm_array_abi_version());
 }
 
-static char directory[64], file_name[96];
 static size_t sizes_tried = 3; /* the fourth is for who refuses it */
 
 static void everything(void)
@@ -149,6 +180,8 @@ static void everything(void)
                 if (n == 0 && w == 0)
                     create_and_use(names[n], sizes[s], options);
             }
+    for (size_t s = 0; s < sizes_tried; s++)
+        every_object(sizes[s], s == 0 ? 3 : 1);
     look_round();
     CHECK(descriptors_open() == descriptors && files_in(directory) == files);
     if (access("/dev/shm", F_OK) == 0)

@@ -18,15 +18,15 @@ int main(void)
     RC(EAGAIN, shm_frames_acquire(reader, 0, 0, &frame));
     CHECK(published(writer, 100) == 1);
     frame = acquired(reader, 0);
-    CHECK(frame.number == 1 && frame.missed == 0 && frame.bytes == 48 && value_of(frame.data, 48) == 100);
+    CHECK(frame.number == 1 && frame.missed == 0 && frame.bytes == 48 && value_in(frame.data, 48) == 100);
     CHECK(stat_of_frames(looker).pinned == 1 && stat_of_frames(looker).latest == 1);
 
     /* It stays while others are published, and who comes later sees the latest. */
     for (uint64_t number = 2; number <= 20; number++)
         CHECK(published(writer, 100 * number) == number);
-    CHECK(value_of(frame.data, 48) == 100);
+    CHECK(value_in(frame.data, 48) == 100);
     shm_frame_t later = acquired(reader, frame.number);
-    CHECK(later.number == 20 && later.missed == 18 && value_of(later.data, 48) == 2000);
+    CHECK(later.number == 20 && later.missed == 18 && value_in(later.data, 48) == 2000);
     CHECK(later.buffer != frame.buffer && stat_of_frames(looker).pinned == 2);
     shm_frame_t again = acquired(reader, 0);
     CHECK(again.number == 20 && again.missed == 0 && again.data == later.data);
@@ -40,12 +40,12 @@ int main(void)
     /* Who may only read copies. */
     uint64_t copy[6];
     OK(shm_frames_copy_latest(looker, 19, copy, sizeof copy, 0, &frame));
-    CHECK(frame.number == 20 && frame.missed == 0 && frame.data == NULL && value_of(copy, 48) == 2000);
+    CHECK(frame.number == 20 && frame.missed == 0 && frame.data == NULL && value_in(copy, 48) == 2000);
     RC(EAGAIN, shm_frames_copy_latest(looker, 20, copy, sizeof copy, 0, &frame));
     published(writer, 7);
     published(writer, 8);
     OK(shm_frames_copy_latest(looker, 20, copy, sizeof copy, 0, &frame));
-    CHECK(frame.number == 22 && frame.missed == 1 && value_of(copy, 48) == 8);
+    CHECK(frame.number == 22 && frame.missed == 1 && value_in(copy, 48) == 8);
     OK(shm_frames_copy_latest(writer, 0, copy, sizeof copy, 0, NULL));
     CHECK(stat_of_frames(looker).pinned == 0);
 
@@ -55,7 +55,7 @@ int main(void)
     CHECK(stat_of_frames(looker).writing == 1);
     OK(shm_frames_cancel(writer, &frame));
     CHECK(stat_of_frames(looker).writing == 0 && stat_of_frames(looker).latest == 22);
-    CHECK(value_of(acquired(reader, 0).data, 48) == 8);
+    CHECK(value_in(acquired(reader, 0).data, 48) == 8);
     CHECK(published(writer, 9) == 23);
 
     /* For numpy it is one array. */

@@ -19,8 +19,8 @@ int main(void)
     SAYS("4 pinned");
     CHECK(memcmp(&frame, &before, sizeof frame) == 0);
     for (uint64_t n = 1; n <= 3; n++)
-        CHECK(pinned[n - 1].number == n && value_of(pinned[n - 1].data, 80) == n);
-    CHECK(value_of(fourth.data, 80) == 40 && value_of(acquired(frames, 40).data, 80) == 41);
+        CHECK(pinned[n - 1].number == n && value_in(pinned[n - 1].data, 80) == n);
+    CHECK(value_in(fourth.data, 80) == 40 && value_in(acquired(frames, 40).data, 80) == 41);
 
     OK(shm_frames_release(frames, &pinned[1]));
     CHECK(published(frames, 42) == 42);
@@ -33,13 +33,13 @@ int main(void)
     RC(EAGAIN, shm_frames_begin_write(frames, &frame));
     SAYS("2 being filled");
     write_frame(&two, 22), write_frame(&one, 11);
-    CHECK(value_of(acquired(frames, 0).data, 80) == 1);
+    CHECK(value_in(acquired(frames, 0).data, 80) == 1);
     uint64_t number = 0;
     OK(shm_frames_publish(frames, &two, &number));
     CHECK(number == 2);
     OK(shm_frames_publish(frames, &one, NULL));
     frame = acquired(frames, 0);
-    CHECK(frame.number == 3 && value_of(frame.data, 80) == 11);
+    CHECK(frame.number == 3 && value_in(frame.data, 80) == 11);
     shm_frames_close(frames);
     return 0;
 }

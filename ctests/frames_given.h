@@ -58,7 +58,7 @@ static inline uint64_t published(const shm_frames_t *frames, uint64_t value)
 }
 
 /* The number that all of them are. */
-static inline uint64_t value_of(const void *data, uint64_t bytes)
+static inline uint64_t value_in(const void *data, uint64_t bytes)
 {
     const volatile uint64_t *numbers = (const volatile uint64_t *)data;
     for (uint64_t i = 1; i < bytes / 8; i++)

@@ -13,7 +13,7 @@ int main(void)
     if (child == 0) {
         shm_frames_t *mine = frames_opened(name, SHM_OBJECT_WRITE);
         shm_frame_t frame = acquired(mine, 0), half = begun(mine);
-        CHECK(value_of(frame.data, frame.bytes) == 1);
+        CHECK(value_in(frame.data, frame.bytes) == 1);
         *(uint64_t *)half.data = 666;
         tell(ready);
         pause();
@@ -30,11 +30,11 @@ int main(void)
 
     figures = stat_of_frames(frames);
     CHECK(figures.pinned == 0 && figures.writing == 0);
-    CHECK(value_of(acquired(frames, 0).data, 8000) == 2);
+    CHECK(value_in(acquired(frames, 0).data, 8000) == 2);
     OK(shm_frames_begin_write(frames, &frame));
     write_frame(&frame, 3);
     OK(shm_frames_publish(frames, &frame, NULL));
-    CHECK(value_of(acquired(frames, 0).data, 8000) == 3);
+    CHECK(value_in(acquired(frames, 0).data, 8000) == 3);
     shm_frames_close(frames);
     OK(shm_frames_unlink(name));
 

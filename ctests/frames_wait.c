@@ -35,10 +35,10 @@ int main(void)
         tell(ready);
         if (n % 2) {
             OK(shm_frames_copy_latest(looker, n - 1, copy, sizeof copy, FOREVER, &frame));
-            CHECK(value_of(copy, sizeof copy) == n);
+            CHECK(value_in(copy, sizeof copy) == n);
         } else {
             OK(shm_frames_acquire(frames, n - 1, FOREVER, &frame));
-            CHECK(value_of(frame.data, frame.bytes) == n);
+            CHECK(value_in(frame.data, frame.bytes) == n);
             OK(shm_frames_release(frames, &frame));
         }
         CHECK(frame.number == n && frame.missed == (n > 2));

@@ -28,8 +28,8 @@ static void read_all_the_time(void)
     do {
         shm_frame_t frame = acquired(frames, last);
         CHECK(frame.number > last && (last == 0 || frame.number == last + 1 + frame.missed));
-        uint64_t value = value_of(frame.data, frame.bytes);
-        CHECK(value_of(frame.data, frame.bytes) == value);
+        uint64_t value = value_in(frame.data, frame.bytes);
+        CHECK(value_in(frame.data, frame.bytes) == value);
         OK(shm_frames_release(frames, &frame));
         last = frame.number;
     } while (time(NULL) < end);
@@ -46,7 +46,7 @@ static void copy_all_the_time(void)
         int code = shm_frames_copy_latest(frames, last, copy, sizeof copy, SECONDS(20), &frame);
         CHECK(code == 0);
         CHECK(frame.number > last);
-        value_of(copy, sizeof copy);
+        value_in(copy, sizeof copy);
         last = frame.number;
     } while (time(NULL) < end);
     shm_frames_close(frames);
