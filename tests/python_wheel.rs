@@ -62,6 +62,8 @@ fn installs_and_works(python: &Python, place: &Path, compiled: bool) {
     let mut install = python.command().expect("cargo has built the library");
     install.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]).arg(&installed).arg(wheel);
     finished(&mut install);
+    // By its path: another one may be on this machine's PATH.
+    finished(Command::new(installed.join("bin/shm-array")).arg("--version"));
     let mut run = python.command().expect("cargo has built the library");
     run.env("PYTHONPATH", &installed).env_remove("SHM_ARRAY_LIBRARY").current_dir(place);
     let said = finished(run.args(["-W", "error"]).arg(smoke()));

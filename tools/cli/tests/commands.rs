@@ -273,7 +273,7 @@ fn import_dies_and_leaves_nothing() {
     assert!(!name.path().exists());
     import_bytes(&["--dtype", "u1", "--shape", "4"], b"1234", &name).good();
     assert!(name.path().exists());
-    import_bytes(&["--dtype", "u1", "--shape", "4"], b"9999", &name).failed(1, "exists");
+    import_bytes(&["--dtype", "u1", "--shape", "4"], b"9999", &name).failed(1, "shm-array rm");
     assert!(run(["head", &name.0]).good().contains("[49, 50, 51, 52]"));
 }
 

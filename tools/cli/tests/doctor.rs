@@ -158,6 +158,8 @@ fn the_first_version_of_cgroups_is_read_too() {
             ("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "2040109466\n"),
         ],
     );
+    let (_, _, todo) = machine.finding("swap");
+    assert!(todo.contains(">> /etc/fstab") && todo.contains("swap enlarge, or remove"), "{todo}");
     let (level, is, _) = machine.finding("cgroup");
     assert!(level == "warning" && is.contains("/sys/fs/cgroup/memory/a/memory.limit_in_bytes"), "{level} {is}");
 }
@@ -172,6 +174,13 @@ fn a_need_is_held_against_the_shortest_figure() {
     assert!(short.err.contains("no room for an array of 100 MiB"), "{short:?}");
     container.write("proc/mounts", "shm /dev/shm tmpfs rw,size=33554432k 0 0\ncgroup /sys/fs/cgroup cgroup2 ro 0 0\n");
     assert!(need("3500M").out.contains("3.00 GiB left in the cgroup"));
+    // Files in the page cache give way, and the group may swap a little.
+    container.write("sys/fs/cgroup/memory.stat", "anon 536870912\nactive_file 104857600\ninactive_file 104857600\n");
+    assert!(need("4000M").out.contains("3.20 GiB left in the cgroup"));
+    container.write("sys/fs/cgroup/memory.swap.max", "1073741824\n");
+    let swap = "MemTotal: 65809540 kB\nMemAvailable: 50123456 kB\nSwapTotal: 1048576 kB\nSwapFree: 524288 kB\n";
+    container.write("proc/meminfo", swap);
+    assert!(need("4000M").out.contains("3.70 GiB left in the cgroup"));
     container.write("proc/self/limits", "Max file size    1048576    unlimited    bytes\n");
     assert!(need("2M").out.contains("1.00 MiB for any one file (ulimit -f)"));
     run(["doctor", "--need", "much"]).failed(2, "not a size");
@@ -218,6 +227,10 @@ fn only_swap_files_are_kept_enlarged_or_removed() {
     fs::write(desktop.0.0.join("unused"), unused).unwrap();
     assert_eq!(desktop.swap(&["keep", "--file", "/unused"]).good(), "echo '/unused none swap sw 0 0' >> /etc/fstab\n");
     assert_eq!(desktop.swap(&["remove", "--file", "/unused"]).good(), "rm /unused\n");
+    // The new line is one of its own, whoever edited the table last.
+    desktop.write("etc/fstab", "UUID=1234 / ext4 defaults 0 1");
+    let line = "printf '\\n/unused none swap sw 0 0\\n' >> /etc/fstab\n";
+    assert_eq!(desktop.swap(&["keep", "--file", "/unused"]).good(), line);
 }
 
 /// Programs of these names that only write down how they were called.
@@ -342,6 +355,16 @@ fn a_real_swap_file_is_made_kept_enlarged_and_removed() {
     doctor(&["keep"]).failed(1, "has a line");
 
     doctor(&["enlarge", "--size", "8M"]).failed(1, "larger");
+    // The disk is full, say: the machine has its swap as before.
+    let (bin, mut command) = (place.0.join("bin"), program());
+    fs::create_dir(&bin).unwrap();
+    fs::write(bin.join("fallocate"), "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(bin.join("fallocate"), fs::Permissions::from_mode(0o755)).unwrap();
+    command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+    command.args(["doctor", "swap", "enlarge", "--size", "24M", "--apply", "--file", &swap.0, "--fstab", &fstab]);
+    Said::of(&command.output().unwrap()).failed(1, "is in use again");
+    assert_eq!(swap.size(), Some((16 << 10) - 4));
+
     doctor(&["enlarge", "--size", "24M"]).good();
     assert_eq!(swap.size(), Some((24 << 10) - 4));
 

@@ -16,7 +16,7 @@ use shm_array::{Array, Errno, Error, Options, View};
 
 use super::shape_text;
 use crate::arguments::Import;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::looking::full_name;
 use crate::output::Output;
 use crate::units;
@@ -48,7 +48,10 @@ pub fn run(import: &Import, out: &mut Output) -> Result<()> {
         })
     });
     progress.finish_and_clear();
-    let array = array?;
+    let array = array.map_err(|error| match error.is(Errno::EEXIST) {
+        true => Failure::new(format!("{} exists already: shm-array rm {0} removes it", import.name)),
+        false => error.into(),
+    })?;
     let (shape, size) = (shape_text(&source.shape), units::bytes(source.bytes));
     out.note(format_args!(
         "{}: {shape} of {}, {size}",

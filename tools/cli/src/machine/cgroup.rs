@@ -18,7 +18,7 @@ pub struct CgroupLimit {
     pub file: String,
     /// Bytes of memory, the page cache and all shared memory that the group touched first included.
     pub max: u64,
-    /// Bytes in use.
+    /// Bytes in use that nothing would give back: without files in the page cache.
     pub used: u64,
     /// Bytes of swap that it may use; `None`: as much as there is.
     pub swap: Option<u64>,
@@ -35,10 +35,22 @@ struct Files {
     max: &'static str,
     used: &'static str,
     swap: Option<&'static str>,
+    /// Lines of memory.stat with what the kernel drops before it kills.
+    reclaimable: &'static [&'static str],
 }
 
-const V1: Files = Files { max: "memory.limit_in_bytes", used: "memory.usage_in_bytes", swap: None };
-const V2: Files = Files { max: "memory.max", used: "memory.current", swap: Some("memory.swap.max") };
+const V1: Files = Files {
+    max: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    swap: None,
+    reclaimable: &["total_active_file", "total_inactive_file"],
+};
+const V2: Files = Files {
+    max: "memory.max",
+    used: "memory.current",
+    swap: Some("memory.swap.max"),
+    reclaimable: &["active_file", "inactive_file", "slab_reclaimable"],
+};
 /// Version 1 says "no limit" with the largest number of pages there is.
 const UNLIMITED: u64 = 1 << 62;
 
@@ -72,6 +84,13 @@ fn limit(root: &Root, mount: &str, group: &str, files: &Files) -> Option<CgroupL
     // Version 2 writes "max" where there is no limit, which is no number.
     let max = root.number(&file).filter(|max| *max < UNLIMITED)?;
     let used = root.number(&format!("{mount}{group}/{}", files.used)).unwrap_or(0);
+    let figures = root.text(&format!("{mount}{group}/memory.stat")).unwrap_or_default();
+    let figures = figures.lines().filter_map(|line| line.split_once(' '));
+    let cached: u64 = figures
+        .filter(|(name, _)| files.reclaimable.contains(name))
+        .filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok())
+        .sum();
+    let used = used.saturating_sub(cached);
     let swap = files.swap.and_then(|name| root.number(&format!("{mount}{group}/{name}")));
     Some(CgroupLimit { file, max, used, swap })
 }

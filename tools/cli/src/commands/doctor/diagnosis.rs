@@ -2,7 +2,7 @@
 
 use shm_array::Entry;
 
-use crate::machine::{Machine, RemoveIpc};
+use crate::machine::{CgroupLimit, Machine, RemoveIpc};
 use crate::units::bytes;
 
 use super::swap;
@@ -76,6 +76,8 @@ fn memory(machine: &Machine) -> Finding {
     Finding::new("memory", if available < total / 10 { Weight::Warning } else { Weight::Good }, is, means)
 }
 
+const LARGER_OR_GONE: &str = "(to enlarge it, or to remove it: shm-array doctor swap enlarge, or remove, prints how)";
+
 fn swap(machine: &Machine) -> Finding {
     let memory = &machine.memory;
     if memory.swap_total > 0 {
@@ -83,7 +85,8 @@ fn swap(machine: &Machine) -> Finding {
         let weight = if memory.swap_free < memory.swap_total / 10 { Weight::Warning } else { Weight::Good };
         let areas = machine.swaps.iter().map(|area| area.path.as_str()).collect::<Vec<_>>().join(", ");
         let means = format!("Arrays that nobody touches go there when memory runs short ({areas}).");
-        return Finding::new("swap", weight, is, means);
+        let file = machine.swaps.iter().any(|area| area.path == swap::DEFAULT_FILE).then(|| LARGER_OR_GONE.to_string());
+        return Finding::new("swap", weight, is, means).with(file);
     }
     let means = "When memory is full, nothing can be paged out: creating fails with ENOMEM, and a program that grows is \
                  killed. An array in a file (file:///directory/x.npy) is paged to its own disk without swap. To add \
@@ -94,6 +97,10 @@ fn swap(machine: &Machine) -> Finding {
         true => "(on the host: a container has the host's swap)".into(),
         false => format!("(or: sudo shm-array doctor swap add --size {} --apply)", swap::size_text(size)),
     });
+    if !machine.in_container {
+        todo.push(format!("(after each boot, too: {})", swap::keep_by_default()));
+        todo.push(LARGER_OR_GONE.into());
+    }
     Finding::new("swap", Weight::Warning, "none", means).with(todo)
 }
 
@@ -161,7 +168,7 @@ fn cgroup(machine: &Machine) -> Option<Finding> {
     };
     let means = format!(
         "Elements count for the group of whoever touches them first, and beyond the limit the kernel kills in the \
-         group.{swap} What counts as used includes files in the page cache, which give way."
+         group.{swap} Files in the page cache, which give way, do not count as used here."
     );
     let roomy = machine.memory.total.is_some_and(|total| tightest.max >= total);
     let close = tightest.left() < tightest.max / 10;
@@ -307,7 +314,9 @@ pub fn of_need(machine: &Machine, need: u64) -> Finding {
         None => room.push((0, "/dev/shm, which is missing")),
         Some(mount) => room.extend(mount.room.map(|room| (room.free, "free in /dev/shm"))),
     }
-    room.extend(machine.cgroups.iter().map(|limit| (limit.left(), "left in the cgroup")));
+    let with_swap =
+        |limit: &CgroupLimit| limit.left().saturating_add(limit.swap.unwrap_or(u64::MAX).min(memory.swap_free));
+    room.extend(machine.cgroups.iter().map(|limit| (with_swap(limit), "left in the cgroup")));
     room.extend(machine.limits.file_size.map(|size| (size, "for any one file (ulimit -f)")));
     room.extend(machine.limits.address_space.map(|size| (size, "of addresses (ulimit -v)")));
     if machine.overcommit == Some(2)

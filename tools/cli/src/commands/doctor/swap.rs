@@ -54,8 +54,17 @@ fn add_on_btrfs(file: &str, size: u64) -> Vec<String> {
     vec![format!("btrfs filesystem mkswapfile --size {} {file}", size_text(size)), format!("swapon {file}")]
 }
 
-fn keep(file: &str, fstab: &str) -> Vec<String> {
-    vec![format!("echo '{file} none swap sw 0 0' >> {fstab}")]
+/// The line for it. `table`: what stands there already.
+fn keep(file: &str, fstab: &str, table: &str) -> Vec<String> {
+    let line = format!("{file} none swap sw 0 0");
+    // The last line of a file that somebody edited may have no end.
+    let has_end = table.is_empty() || table.ends_with('\n');
+    vec![if has_end { format!("echo '{line}' >> {fstab}") } else { format!("printf '\\n{line}\\n' >> {fstab}") }]
+}
+
+/// What the doctor tells of a machine without swap, beside the commands of [`add`].
+pub fn keep_by_default() -> String {
+    keep(DEFAULT_FILE, "/etc/fstab", "").concat()
 }
 
 /// fallocate lengthens what is there.
@@ -95,22 +104,34 @@ pub fn run(request: &Swap, machine: &Machine, root: &Root, out: &mut Output) -> 
     if !root.is_this_machine() {
         return Err(Failure::usage("--apply is for this machine, and --root is another one"));
     }
-    let made = request.step == SwapStep::Add;
+    let was_in_use = machine.swaps.iter().any(|area| area.path == file);
     for line in &lines {
         out.note(format_args!("{HEADING}+ {line}{HEADING:#}"));
         let status = Command::new("sh").args(["-ec", line]).status().doing(|| "cannot run sh".into())?;
         if !status.success() {
-            let undone = if made && std::fs::remove_file(file).is_ok() {
-                format!("; {file} was removed again")
-            } else {
-                String::new()
-            };
+            let undone = undo(request.step, file, was_in_use, root);
             return Err(Failure::new(format!("`{line}` failed ({status}){undone}")));
         }
     }
     let now = Machine::read(root).memory;
     out.note(format_args!("swap now: {} in all, {} free", bytes(now.swap_total), bytes(now.swap_free)));
     Ok(())
+}
+
+/// After a step that failed: the machine as it was, as far as that goes; what became of it, in words.
+fn undo(step: SwapStep, file: &str, was_in_use: bool, root: &Root) -> String {
+    let is_in_use = || Machine::read(root).swaps.iter().any(|area| area.path == file);
+    match step {
+        SwapStep::Add if std::fs::remove_file(file).is_ok() => format!("; {file} was removed again"),
+        SwapStep::Enlarge if was_in_use && !is_in_use() => {
+            let status = Command::new("sh").args(["-ec", &format!("swapon {file}")]).status();
+            match status.is_ok_and(|status| status.success()) {
+                true => format!("; {file} is in use again"),
+                false => format!("; {file} is not in use any more: see what is left of it, and swapon {file}"),
+            }
+        }
+        _ => String::new(),
+    }
 }
 
 /// A path that means the same in every line, quoted or not.
@@ -146,7 +167,7 @@ fn plan(request: &Swap, file: &str, machine: &Machine, root: &Root) -> Result<Ve
         SwapStep::Keep if in_fstab => Err(Failure::new(format!("{fstab} has a line for {file} already"))),
         SwapStep::Keep => {
             require_swap(file, area, exists, root)?;
-            Ok(keep(file, fstab))
+            Ok(keep(file, fstab, &lines))
         }
         SwapStep::Enlarge => {
             require_swap(file, area, exists, root)?;
