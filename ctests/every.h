@@ -112,6 +112,9 @@ static void open_and_use(const char *name, uint64_t bytes)
         code = shm_array_open_id(name, SHM_ARRAY_READ, id, &again);
         CHECK(code != 0);
         shortage(code);
+        shm_array_view_t view = view_of(array);
+        if (shortage(shm_array_open_view(name, SHM_ARRAY_READ, &again, &view)) == 0)
+            shm_array_close(again);
         shm_array_close(array);
     }
 }
