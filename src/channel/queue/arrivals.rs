@@ -41,7 +41,7 @@ impl Source for Arrivals {
                     // Whoever cannot is not told of them now, but the next time.
                     let _ = many.mend(attachment);
                 }
-                (many.count(), many.arrived())
+                many.arrivals()
             }
             Engine::Single(_) => {
                 let (sent, acknowledged) = Single::counts(&state.seats);
@@ -85,7 +85,8 @@ impl Source for Departures {
                     // As for arrivals.
                     let _ = many.mend(attachment);
                 }
-                (many.free_blocks() > 0, many.freed())
+                let (free, freed) = many.departures();
+                (free > 0, freed)
             }
             Engine::Single(single) => {
                 let (sent, acknowledged) = Single::counts(&state.seats);

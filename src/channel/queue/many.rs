@@ -319,9 +319,13 @@ impl Many {
         self.ready.iter().chain([&self.returned]).map(|ring| ring.counts().1).fold(0, u64::wrapping_add)
     }
 
-    /// Messages listed since the beginning, again and again those that came back.
-    pub fn arrived(&self) -> u64 {
-        self.sent() + self.returned.counts().0
+    /// Messages that wait, about, and all that were listed since the beginning, again and again those that came back. Both
+    /// from one look at each ring: whichever message is not in the one figure is not in the other either.
+    pub fn arrivals(&self) -> (u64, u64) {
+        let counts = self.ready.iter().chain([&self.returned]).map(Ring::counts);
+        counts.fold((0, 0), |(waiting, arrived), (pushed, popped)| {
+            (u64::saturating_add(waiting, pushed - popped), u64::wrapping_add(arrived, pushed))
+        })
     }
 
     /// Blocks that can be reserved, about.
@@ -330,9 +334,10 @@ impl Many {
         pushed - popped
     }
 
-    /// Blocks that became free since the beginning.
-    pub fn freed(&self) -> u64 {
-        self.free.counts().0
+    /// Blocks that can be reserved, about, and all that became free since the beginning, from one look.
+    pub fn departures(&self) -> (u64, u64) {
+        let (pushed, popped) = self.free.counts();
+        (pushed - popped, pushed)
     }
 
     /// Blocks that no ring lists: reserved, or taken and not released; about. `count` was read before: a message that is
