@@ -3,7 +3,8 @@
 //! Half a second without a sign of life is a hang, unless the machine gave the processes no chance to give one. So
 //! the time is not read off a clock but summed up from the watchdog's own short naps: when a nap of a millisecond
 //! took a hundred, the whole machine stood still, and only a little of it counts. And when one of those that are
-//! waited for could run, but got no processor, or a page from the disk, because others wanted it, the wait goes on.
+//! waited for could run, but got no processor, or a page from the disk, because others wanted it, the wait goes on; the
+//! time in which it was queued for a processor does not count, whatever it does when the limit is over.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -25,14 +26,14 @@ const AT_LAST: Duration = Duration::from_secs(10);
 pub struct Patience {
     last: Instant,
     spent: Duration,
-    /// How long those that are waited for had run when half of the limit was over.
-    ran_by_half: Option<Vec<Duration>>,
+    /// What those that are waited for had had of the processors when half of the limit was over.
+    by_half: Option<Vec<Share>>,
 }
 
 impl Patience {
     /// Begin to wait.
     pub fn new() -> Patience {
-        Patience { last: Instant::now(), spent: Duration::ZERO, ran_by_half: None }
+        Patience { last: Instant::now(), spent: Duration::ZERO, by_half: None }
     }
 
     /// Look again (every few milliseconds at least) and say how long it has been.
@@ -54,23 +55,34 @@ impl Patience {
         if spent < limit / 2 {
             return false;
         }
-        let ran = self.ran_by_half.get_or_insert_with(|| pids.iter().map(|pid| ran(*pid)).collect());
-        let starves = |(pid, before): (&Pid, &Duration)| {
-            matches!(state(*pid), Some('R' | 'D')) && ran_since(*pid, *before) < LIMIT / 4
-        };
-        spent > limit && (spent > AT_LAST || !pids.iter().zip(ran.iter()).any(starves))
+        let by_half = self.by_half.get_or_insert_with(|| pids.iter().map(|pid| Share::of(*pid)).collect());
+        if spent <= limit {
+            return false;
+        }
+        let since: Vec<Share> = pids.iter().zip(by_half).map(|(pid, before)| Share::of(*pid).since(before)).collect();
+        let queued = since.iter().map(|share| share.queued).max().unwrap_or_default();
+        let starves = |(pid, share): (&Pid, &Share)| matches!(state(*pid), Some('R' | 'D')) && share.ran < LIMIT / 4;
+        spent > AT_LAST || spent.saturating_sub(queued) > limit && !pids.iter().zip(&since).any(starves)
     }
 }
 
-/// For how long a process has had a processor.
-fn ran(pid: Pid) -> Duration {
-    let schedule = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
-    let first = schedule.split_whitespace().next().and_then(|word| word.parse().ok());
-    Duration::from_nanos(first.unwrap_or(0))
+/// For how long a process has had a processor, and for how long it was queued for one.
+struct Share {
+    ran: Duration,
+    queued: Duration,
 }
 
-fn ran_since(pid: Pid, before: Duration) -> Duration {
-    ran(pid).saturating_sub(before)
+impl Share {
+    fn of(pid: Pid) -> Share {
+        let schedule = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+        let mut words = schedule.split_whitespace().map(|word| Duration::from_nanos(word.parse().unwrap_or(0)));
+        Share { ran: words.next().unwrap_or_default(), queued: words.next().unwrap_or_default() }
+    }
+
+    fn since(&self, before: &Share) -> Share {
+        let (ran, queued) = (self.ran.saturating_sub(before.ran), self.queued.saturating_sub(before.queued));
+        Share { ran, queued }
+    }
 }
 
 impl Default for Patience {
