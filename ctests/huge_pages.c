@@ -23,19 +23,23 @@ static uint64_t mapped_as(const void *address, const char *figure)
     return kilobytes * 1024;
 }
 
-/* Whether this kernel makes huge pages of shared memory when it is asked to (Linux 6.1). */
-static int kernel_can(void)
+/* How many of so many huge pages of shared memory this kernel makes when it is asked to (Linux 6.1). */
+static int kernel_makes(int count)
 {
     int file = memfd_create("ctest-huge", MFD_CLOEXEC);
-    CHECK(file >= 0 && ftruncate(file, 2 * HUGE) == 0);
-    char *map = (char *)mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    char *start = map + (HUGE - (uintptr_t)map % HUGE) % HUGE;
-    CHECK(map != MAP_FAILED && fallocate(file, 0, start - map, 4096) == 0);
-    map = (char *)mmap(start, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0);
-    *map = 1;
-    int can = madvise(map, HUGE, 25 /* MADV_COLLAPSE */) == 0;
-    CHECK(close(file) == 0);
-    return can;
+    size_t bytes = (size_t)count * HUGE;
+    CHECK(file >= 0 && ftruncate(file, (off_t)bytes) == 0);
+    char *room = (char *)mmap(NULL, bytes + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(room != MAP_FAILED);
+    char *start = room + (HUGE - (uintptr_t)room % HUGE) % HUGE;
+    CHECK(mmap(start, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == start);
+    int made = 0;
+    for (char *page = start; page < start + bytes; page += HUGE) {
+        *page = 1;
+        made += madvise(page, HUGE, 25 /* MADV_COLLAPSE */) == 0;
+    }
+    CHECK(munmap(room, bytes + HUGE) == 0 && close(file) == 0);
+    return made;
 }
 
 static char *mapping_of(const shm_array_t *array)
@@ -70,6 +74,10 @@ static shm_array_t *created(const char *name)
         if (attempt < 19) {
             shm_array_close(array);
             OK(shm_array_unlink(name));
+        } else if (kernel_makes(BYTES / HUGE) < BYTES / HUGE / 2) {
+            shm_array_close(array);
+            OK(shm_array_unlink(name));
+            skip("memory is so busy that the kernel finds no huge pages");
         }
     }
     return array;
@@ -105,7 +113,7 @@ static void by_name(const char *name)
 int main(void)
 {
     char name[64];
-    if (!kernel_can())
+    if (!kernel_makes(1))
         skip("this kernel makes no huge pages of shared memory on demand");
     by_name(unique_name(name, sizeof name));
     return 0;
