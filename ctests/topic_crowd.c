@@ -5,7 +5,7 @@ enum { PUBLISHERS = 2, SUBSCRIBERS = 2, WORDS = 40 };
 
 int main(void)
 {
-    uint64_t each = slowly() ? 500 : 30000;
+    uint64_t each = slowly() ? 500 : 10000;
     for (uint32_t flags = 0; flags <= SHM_TOPIC_KEEP; flags++) {
         char name[64];
         int ready[2];
