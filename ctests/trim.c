@@ -67,6 +67,35 @@ static void no_room_again(void)
     }
 }
 
+/* Who has a slice from before touches what is there no more: no signal in a full file system. */
+static void old_slice(void)
+{
+    uint64_t shape[] = {(2 << 20) / 8}, number = 1;
+    int64_t start = 0, index = -1;
+    shm_array_t *array = NULL, *slice = NULL;
+    char bytes[8];
+    OK(shm_array_create("trimmed", "<u8", 1, shape, NULL, &array));
+    OK(shm_array_slice(array, 1, &start, NULL, NULL, &slice));
+    OK(shm_array_lock(array, SHM_ARRAY_EXCLUSIVE, 0));
+    OK(shm_array_resize(array, 10));
+    OK(shm_array_trim(array));
+    OK(shm_array_unlock(array));
+    int rest = open("/dev/shm/rest", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    static char page[4096];
+    while (write(rest, page, sizeof page) > 0)
+        ;
+    CHECK(errno == ENOSPC && close(rest) == 0);
+    RC(ENOSPC, shm_array_atomic_load(slice, 1, &index, 8, &number));
+    RC(ENOSPC, shm_array_atomic_store(slice, 1, &index, 8, &number));
+    RC(ENOSPC, shm_array_copy_in(slice, (2 << 20) - 8, &number, 8));
+    RC(ENOSPC, shm_array_snapshot(slice, shape[0] - 1, 1, bytes, sizeof bytes, 0, 0, NULL));
+    CHECK(unlink("/dev/shm/rest") == 0);
+    OK(shm_array_atomic_store(slice, 1, &index, 8, &number)); /* a touch takes memory again */
+    shm_array_close(slice);
+    OK(shm_array_unlink("trimmed"));
+    shm_array_close(array);
+}
+
 int main(void)
 {
     char name[64], directory[64], file[128];
@@ -79,5 +108,6 @@ int main(void)
     given_back(NULL); /* sealed: its length stays, holes are allowed */
     CHECK(rmdir(directory) == 0);
     no_room_again();
+    old_slice();
     return 0;
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::error::{Error, Result};
 use crate::os::copy::Source;
 use crate::os::map::Advice;
-use crate::segment::Access;
+use crate::segment::{Access, Touch};
 
 use super::Array;
 
@@ -22,12 +22,12 @@ impl Array {
             )));
         }
         let start = elements.start + offset;
-        // An array that was born lazy may have no memory there: better an error now than a SIGBUS while copying.
         let segment = self.segment();
         match (segment.is_lazy(), segment.access(), segment.file()) {
-            (false, ..) | (_, Access::Read, _) => {}
+            (_, Access::Read, _) => {}
+            // The plainest words, if there is no room.
             (true, Access::Write, Some(fd)) => segment.reserve(fd, start..start + len)?,
-            (true, ..) => segment.populate(start..start + len, Advice::PopulateWrite)?,
+            _ => self.back(start..start + len, Touch::Store)?,
         }
         segment.copy_in(start, source)
     }

@@ -8,6 +8,7 @@
 //! is. The extremes of floats are numpy's `fmin` and `fmax`: a NaN is no number, whatever it meets is taken instead, so
 //! an element that starts as NaN has no extreme yet. Zeros of either sign are equal, and the one that is there stays.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use crate::error::{Errno, Error, Result};
@@ -125,7 +126,7 @@ impl Array {
     fn with_cell<T>(&self, index: &[i64], need: Touch, what: impl FnOnce(&dyn Cell) -> T) -> Result<T> {
         let segment = self.segment();
         let (offset, size) = (self.offset_of(index)?, self.opened.dtype.itemsize());
-        segment.back(offset..offset + size, need)?;
+        self.back(offset..offset + size, need)?;
         let cell = match size {
             1 => segment.cell::<AtomicU8>(offset)?.map(|cell| cell as &dyn Cell),
             2 => segment.cell::<AtomicU16>(offset)?.map(|cell| cell as &dyn Cell),
@@ -139,6 +140,23 @@ impl Array {
                 self.opened.dtype.itemsize()
             ))
         })
+    }
+
+    /// Before the library touches elements: an error where there is no memory for them, and not a SIGBUS. There may be
+    /// none in a lazy array; and behind the end of any, for who has a slice of it from before it shrank and was trimmed.
+    #[inline]
+    pub(super) fn back(&self, bytes: Range<u64>, need: Touch) -> Result<()> {
+        match self.window {
+            Some(_) if bytes.end > self.end_now()? => self.segment().populate(bytes, need),
+            _ => self.segment().back(bytes, need),
+        }
+    }
+
+    /// Where the elements end in the file now, if they can grow and shrink.
+    fn end_now(&self) -> Result<u64> {
+        let (layout, now) = self.growing()?;
+        let bytes = now.and_then(|(_, length)| layout.bytes_for(length));
+        Ok(bytes.map_or(u64::MAX, |bytes| self.data_offset() + bytes))
     }
 
     /// Where an element lies, in bytes from the file's start.

@@ -171,7 +171,7 @@ impl Array {
             while done < runs.len {
                 let len = (runs.len - done).min(BETWEEN_LOOKS);
                 let offset = self.data_offset() + start + done as u64;
-                segment.back(offset..offset + len as u64, Touch::Load)?;
+                self.back(offset..offset + len as u64, Touch::Load)?;
                 segment.copy_out(offset, len, room, at)?;
                 (at, done, unlooked) = (at + len, done + len, unlooked + len);
                 if unlooked >= BETWEEN_LOOKS {

@@ -156,8 +156,9 @@ impl Segment {
     }
 
     /// As [`Segment::reserve`], through the mapping: for who has no descriptor, or a private mapping.
-    pub fn populate(&self, bytes: Range<u64>, advice: Advice) -> Result<()> {
+    pub fn populate(&self, bytes: Range<u64>, need: Touch) -> Result<()> {
         let range = bytes.start as usize..bytes.end as usize;
+        let advice = if need == Touch::Store { Advice::PopulateWrite } else { Advice::PopulateRead };
         birth::populate(&self.map, range, advice, "create without SHM_ARRAY_LAZY")
             .map_err(|error| Error::new(error.code(), format!("{}: {}", self.place, error.detail())))
     }
@@ -184,8 +185,7 @@ impl Segment {
         if first == last && self.backed.load(Ordering::Relaxed) == known(first) {
             return Ok(());
         }
-        let advice = if need == Touch::Store { Advice::PopulateWrite } else { Advice::PopulateRead };
-        self.populate(bytes, advice)?;
+        self.populate(bytes, need)?;
         self.backed.store(known(last), Ordering::Relaxed);
         Ok(())
     }
