@@ -46,8 +46,8 @@ pub struct Facts {
     pub size: u64,
     /// Bytes that it takes of memory or disk.
     pub allocated: u64,
-    /// How many names it has; none after it was unlinked or replaced.
-    pub links: u64,
+    /// Whether it has a name at all, as the file system counts: not after it was unlinked or replaced.
+    pub has_name: bool,
     /// Whether it is an ordinary file, and not a directory, FIFO, device, ...
     pub is_regular: bool,
 }
@@ -59,7 +59,7 @@ impl From<FileStat> for Facts {
             id: FileId { device: stat.st_dev, inode: stat.st_ino },
             size: stat.st_size as u64,
             allocated: stat.st_blocks as u64 * 512,
-            links: stat.st_nlink,
+            has_name: stat.st_nlink > 0,
             is_regular: kind == SFlag::S_IFREG,
         }
     }

@@ -5,6 +5,7 @@
 //! sees that the file has lost its name and starts again.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,13 +32,13 @@ pub fn open(place: &Place, access: Access, kind: u32) -> Result<Segment> {
     let mut deadline = None;
     loop {
         let fd = file::open_existing(path, access == Access::Write).map_err(|errno| cannot_open(place, errno))?;
+        if let Place::File(_) | Place::Directory(_) = place {
+            file::require_local(&fd, place)?; // before a lock asks a server, which may never answer
+        }
         let attached = take_attach_byte(&fd, place);
         let facts = file::facts(&fd).context(|| format!("cannot examine {place}"))?;
         require_regular(&facts, place)?;
-        if let Place::File(_) | Place::Directory(_) = place {
-            file::require_local(&fd, place)?;
-        }
-        if attached? && facts.links > 0 {
+        if attached? && has_name(&facts, path) {
             let contents = examine(&fd, &facts, place)?;
             return finish(fd, &facts, place.clone(), access, kind, contents);
         }
@@ -124,6 +125,11 @@ fn require_regular(facts: &Facts, place: &Place) -> Result<()> {
     Err(Error::new(Code::Format, format!("{place} is not a regular file: {what}")))
 }
 
+/// Some file systems, of those in user space, count no names: there the path is asked.
+fn has_name(facts: &Facts, path: &Path) -> bool {
+    facts.has_name || file::named(path) == Ok(facts.id)
+}
+
 fn take_attach_byte(fd: &OwnedFd, place: &Place) -> Result<bool> {
     file_lock::try_lock(fd, lock_byte::ATTACH, Kind::Read).context(|| format!("cannot attach to {place}"))
 }
@@ -141,4 +147,23 @@ pub(super) fn cannot_open(place: &Place, errno: Errno) -> Error {
         other => file::advice(other),
     };
     Error::os(errno, format!("cannot open {place}: {}{advice}", errno.desc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_its_name_until_it_is_unlinked_also_where_names_are_not_counted() {
+        let path = std::env::temp_dir().join(format!("shm_array-has-name-{}", std::process::id()));
+        std::fs::write(&path, b"x").unwrap();
+        let fd = file::open_existing(&path, false).unwrap();
+        let uncounted = || Facts { has_name: false, ..file::facts(&fd).unwrap() };
+        assert!(has_name(&file::facts(&fd).unwrap(), &path) && has_name(&uncounted(), &path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!has_name(&file::facts(&fd).unwrap(), &path) && !has_name(&uncounted(), &path));
+        std::fs::write(&path, b"another's").unwrap();
+        assert!(!has_name(&file::facts(&fd).unwrap(), &path) && !has_name(&uncounted(), &path));
+        std::fs::remove_file(&path).unwrap();
+    }
 }
