@@ -5,6 +5,7 @@ An extension dtype such as ml_dtypes' bfloat16 is only "|V2", two bytes, there; 
 """
 
 import ast
+import sys
 import warnings
 
 import numpy as np
@@ -52,6 +53,14 @@ def of_texts(text, tag):
     return dtype
 
 
+def _level_of_the_caller():
+    """How far above the function that asks the first frame is that is not this package's."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def from_text(text, tag):
     """The dtype that a text and a tag stand for; plain bytes of the right size, and a warning, for an unknown tag."""
     descr = ast.literal_eval(text) if text.startswith("[") else text
@@ -63,5 +72,6 @@ def from_text(text, tag):
 
         return np.dtype(getattr(ml_dtypes, tag))
     except (ImportError, AttributeError, TypeError) as error:
-        warnings.warn(f"elements of dtype {tag!r} are shown as bare bytes ({dtype}): {error}", stacklevel=5)
+        words = f"elements of dtype {tag!r} are shown as bare bytes ({dtype}): {error}"
+        warnings.warn(words, stacklevel=_level_of_the_caller())
         return dtype

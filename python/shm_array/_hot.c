@@ -152,9 +152,13 @@ typedef struct {
 static PyTypeObject *quick_type, *opened_type;
 static PyTypeObject *held_class; /* Held, which is what array.lock() returns */
 static PyObject *pipe_handle;    /* PipeHandle, which ends of pipes have */
-static PyObject *dumps, *loads, *protocol, *base_word;
+static PyObject *dumps, *loads, *protocol, *base_word, *value_word;
 
-/* --- their lives: the garbage collector sees through them, for a class of a caller's can close a circle */
+/* --- their lives: the garbage collector sees through them, for a class of a caller's can close a circle
+ *
+ * It does not see the handles, which refer to nothing. Of a circle that nobody can reach it calls all finalisers, in any
+ * order, before it takes anything away: a handle that it saw would be closed while the finaliser of another object in
+ * the circle still takes or gives back a lock with it. So a handle ends when its object does, after all of that. */
 
 static void freed(PyObject *self)
 {
@@ -167,7 +171,6 @@ static int quick_traverse(PyObject *object, visitproc visit, void *arg)
 {
     Quick *self = (Quick *)object;
     Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->handle.object);
     Py_VISIT(self->dtype);
     return 0;
 }
@@ -219,9 +222,6 @@ static int opened_traverse(PyObject *object, visitproc visit, void *arg)
 {
     QuickOpened *self = (QuickOpened *)object;
     Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->handle.object);
-    for (int i = 0; i < self->spares; i++)
-        Py_VISIT(self->spare[i].object);
     Py_VISIT(self->identity);
     Py_VISIT(self->name);
     Py_VISIT(self->descriptor);
@@ -256,7 +256,6 @@ static int held_traverse(PyObject *object, visitproc visit, void *arg)
 {
     QuickHeld *self = (QuickHeld *)object;
     Py_VISIT(Py_TYPE(object));
-    Py_VISIT(self->handle.object);
     Py_VISIT(self->array);
     Py_VISIT(self->opened);
     Py_VISIT(self->range);
@@ -1009,11 +1008,10 @@ static PyObject *dtype_of(const shm_array_view_t *view)
 /* The Array over an Opened, as Array._of() makes it. */
 static PyObject *array_over(PyObject *opened, const shm_array_view_t *view)
 {
-    PyObject *dtype = dtype_of(view);
-    PyObject *memory = PyObject_CallFunctionObjArgs(parts.asarray, opened, NULL);
-    PyObject *shape = numbers(view->shape, view->ndim, false), *strides = numbers(view->strides, view->ndim, true);
-    PyObject *array = NULL;
-    if (dtype != NULL && memory != NULL && shape != NULL && strides != NULL)
+    PyObject *dtype = dtype_of(view), *memory = NULL, *shape = NULL, *strides = NULL, *array = NULL;
+    if (dtype != NULL && (memory = PyObject_CallFunctionObjArgs(parts.asarray, opened, NULL)) != NULL &&
+        (shape = numbers(view->shape, view->ndim, false)) != NULL &&
+        (strides = numbers(view->strides, view->ndim, true)) != NULL)
         array = PyObject_CallFunction(parts.new, "OOOOiO", parts.array, shape, dtype, memory, 0, strides);
     Py_XDECREF(dtype);
     Py_XDECREF(memory);
@@ -1042,11 +1040,12 @@ static PyObject *known_by(PyObject *here, PyObject *name, const char *path)
 static void remember(PyObject *here, PyObject *name, PyObject *opened)
 {
     enum { MANY = 64 }; /* forget_some() knows it better */
+    Py_ssize_t before = PyDict_Size(here);
     PyObject *reference = PyWeakref_NewRef(opened, NULL);
     if (reference == NULL || PyDict_SetItem(here, name, reference) != 0)
         PyErr_Clear(); /* it is open all the same */
     Py_XDECREF(reference);
-    if (PyDict_Size(here) >= MANY) {
+    if (PyDict_Size(here) > before && before + 1 >= MANY) {
         PyObject *done = PyObject_CallFunctionObjArgs(parts.forget_some, here, NULL);
         if (done == NULL)
             PyErr_Clear();
@@ -1057,9 +1056,10 @@ static void remember(PyObject *here, PyObject *name, PyObject *opened)
 /* open(name, mode) of what exists and can be opened; NULL, and perhaps no exception, where it is another case. */
 static PyObject *opened_array(PyObject *name, PyObject *mode)
 {
+    if (parts.array == NULL || !PyUnicode_CheckExact(name) || (mode != NULL && !PyUnicode_CheckExact(mode)))
+        return NULL;
     bool writes = mode != NULL && PyUnicode_CompareWithASCIIString(mode, "r+") == 0;
-    if (parts.array == NULL || !PyUnicode_CheckExact(name) ||
-        (mode != NULL && !writes && (!PyUnicode_CheckExact(mode) || PyUnicode_CompareWithASCIIString(mode, "r") != 0)))
+    if (mode != NULL && !writes && PyUnicode_CompareWithASCIIString(mode, "r") != 0)
         return NULL;
     PyObject *bytes = PyUnicode_EncodeFSDefault(name), *result = NULL;
     char *text, path[300] = "/dev/shm/";
@@ -1112,16 +1112,18 @@ static PyObject *open_(PyObject *module, PyObject *const *values, Py_ssize_t cou
     return array != NULL || PyErr_Occurred() ? array : slowly(OPEN, NULL, given);
 }
 
-/* Nobody uses the handle any more. */
+/* Nobody uses the handle any more; to a finaliser that does all the same it is NULL. */
 static PyObject *handle_del(PyObject *self, PyObject *args)
 {
     (void)args;
-    PyObject *value = PyObject_GetAttrString(self, "value");
+    PyObject *value = PyObject_GetAttr(self, value_word);
     void *address = value == NULL || value == Py_None ? NULL : PyLong_AsVoidPtr(value);
     Py_XDECREF(value);
     if (PyErr_Occurred())
         return NULL;
     if (address != NULL) {
+        if (PyObject_SetAttr(self, value_word, Py_None) != 0)
+            return NULL;
         Py_BEGIN_ALLOW_THREADS
         library.shm_array_close(address);
         Py_END_ALLOW_THREADS
@@ -1171,8 +1173,9 @@ static PyObject *array_locked(PyObject *array, uint32_t mode)
         return NULL;
     PyObject *object = NULL;
     if (opened->spares > 0 && (object = PyType_GenericAlloc(held_class, 0)) != NULL) {
-        Handle *spare = &opened->spare[opened->spares - 1];
-        if (takes(*spare, mode, false)) {
+        /* Memory is where the garbage collector comes by, and a finaliser may have taken the last spare. */
+        Handle *spare = opened->spares > 0 ? &opened->spare[opened->spares - 1] : NULL;
+        if (spare != NULL && takes(*spare, mode, false)) {
             QuickHeld *held = (QuickHeld *)object;
             opened->spares--;
             held->handle = *spare;
@@ -1309,8 +1312,10 @@ static PyObject *put_in_front(PyObject *module, PyObject *args)
     Py_XDECREF(slow[i]); /* of a package that was imported before, and has been removed from sys.modules */
     slow[i] = function;
     if (strcmp(methods[i].class_name, "Held") == 0) {
+        PyTypeObject *before = held_class;
         Py_INCREF(cls);
         held_class = (PyTypeObject *)cls;
+        Py_XDECREF(before);
     }
     if (strcmp(methods[i].class_name, "Connection") == 0) {
         PyObject *before = pipe_handle;
@@ -1320,8 +1325,12 @@ static PyObject *put_in_front(PyObject *module, PyObject *args)
     }
     PyMethodDef *made = &methods[i].definition; /* it and its words stay for ever, as the class does */
     *made = (PyMethodDef){methods[i].name, (PyCFunction)methods[i].function, methods[i].flags, words};
-    bool is_function = made->ml_flags == METH_O || *methods[i].class_name == 0;
-    return is_function ? PyCFunction_New(made, NULL) : PyDescr_NewMethod((PyTypeObject *)cls, made);
+    if (made->ml_flags != METH_O && *methods[i].class_name != 0)
+        return PyDescr_NewMethod((PyTypeObject *)cls, made);
+    PyObject *module_name = PyObject_GetAttrString(function, "__module__"); /* pickle looks there for the function */
+    PyObject *result = module_name == NULL ? NULL : PyCFunction_NewEx(made, NULL, module_name);
+    Py_XDECREF(module_name);
+    return result;
 }
 
 /* --- the module */
@@ -1361,7 +1370,8 @@ static bool fill(PyObject *module)
     if ((quick_type = type_of(module, &quick)) == NULL || type_of(module, &connection) == NULL ||
         (opened_type = type_of(module, &opened)) == NULL || type_of(module, &held) == NULL ||
         (dumps = taken_from("pickle", "dumps")) == NULL || (loads = taken_from("pickle", "loads")) == NULL ||
-        (protocol = PyLong_FromLong(5)) == NULL || (base_word = PyUnicode_InternFromString("base")) == NULL)
+        (protocol = PyLong_FromLong(5)) == NULL || (base_word = PyUnicode_InternFromString("base")) == NULL ||
+        (value_word = PyUnicode_InternFromString("value")) == NULL)
         return false;
 
     PyObject *functions = PyTuple_New(BOUND), *names = PyTuple_New(METHODS);

@@ -48,13 +48,15 @@ class Handle(c_void_p):
 
     The library writes straight into it, through an out parameter, so that there is no moment at which an exception
     (a KeyboardInterrupt, say) could lose an open handle. Nothing closes one by hand: another thread may be inside a
-    call with it, and ctypes keeps the arguments of a call alive until the call returns.
+    call with it, and ctypes keeps the arguments of a call alive until the call returns. Who still has it when it is
+    closed, a finaliser in a circle of garbage, has NULL, which is an error to the library and no crash.
     """
 
     __hash__ = object.__hash__  # ctypes takes it away; a Handle is only ever itself
 
     def __del__(self, close=library.shm_array_close):  # bound early: at the interpreter's end no global is certain
-        close(self)
+        address, self.value = self.value, None
+        close(address)
 
 
 class ListHandle(c_void_p):
@@ -71,7 +73,8 @@ def _handle_of(kind, close):
         __hash__ = object.__hash__
 
         def __del__(self, close=close):
-            close(self)
+            address, self.value = self.value, None
+            close(address)
 
     ObjectHandle.__name__ = ObjectHandle.__qualname__ = kind + "Handle"
     return ObjectHandle

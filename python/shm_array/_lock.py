@@ -25,7 +25,8 @@ class Held(QuickHeld):
 
     # Each Held locks through a handle of its own. So it is known whose lock it is, and if an exception strikes at the
     # worst moment, just when the C function has returned, the end of the handle gives the lock back. A handle whose
-    # lock has been given back serves the next Held.
+    # lock has been given back serves the next Held. Until the Held is gone, Opened.locks keeps the handle too: no
+    # thread can come upon one that is being closed.
 
     __slots__ = ()
     _Handle = _library.Handle
@@ -91,6 +92,9 @@ class Held(QuickHeld):
         self.release()
 
     def _forgotten(self, warn=warnings.warn):
+        handle, self._handle = self._handle, None
+        self._opened.locks.pop(handle, None)  # with the last reference the handle goes, and with it the lock
+        del handle
         warn("a lock was given back because nothing held on to it: use `with array.lock():`", ResourceWarning)
 
 

@@ -57,7 +57,7 @@ class Opened(QuickOpened):
     def lock_handle(self, rows):
         """A handle to lock these rows with, or all: None. When it is closed, it gives back what it has."""
         if self.locks is None:
-            self.locks = weakref.WeakKeyDictionary()
+            self.locks = {}
         handle = self.spare.pop() if self.spare else self.duplicate()
         self.locks[handle] = rows
         return handle
@@ -121,7 +121,7 @@ class Opened(QuickOpened):
     def close(self):
         self.closed = True
         self.descriptor = None
-        for handle, rows in tuple(self.locks.items()) if self.locks else ():
+        for handle, rows in self.locks.copy().items() if self.locks else ():
             if rows is None:
                 library.shm_array_unlock(handle)
             else:
@@ -151,12 +151,14 @@ def remember(opened, name, mode, untracked):
     """For opened_by(); an ordinary .npy file is none of ours, and may become one at any moment."""
     if opened.is_segment and "/" not in name:
         by_name = _here[mode, untracked]
+        before = len(by_name)
         by_name[name] = weakref.ref(opened)
-        forget_some(by_name)
+        if len(by_name) > before:
+            forget_some(by_name)
 
 
 def forget_some(by_name):
-    """Now and then, drop the names of what is gone."""
+    """Of names that have just become one more: now and then, drop those of what is gone."""
     if len(by_name) >= MANY and len(by_name) & (len(by_name) - 1) == 0:
         for name, reference in tuple(by_name.items()):
             if reference() is None and by_name.get(name) is reference:

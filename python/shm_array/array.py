@@ -229,7 +229,6 @@ class Array(Plain):
         shape, strides = view.shape[: view.ndim], view.strides[: view.ndim]
         return np.ndarray.__new__(cls, shape, _dtype.of_view(view), memory, 0, strides)
 
-
     # --- who it is
 
     @property

@@ -5,17 +5,21 @@ import gc
 import inspect
 import os
 import pickle
+import sys
 import threading
+import warnings
 import weakref
 
 import numpy as np
 import pytest
+from conftest import mapped
 
 import shm_array
-from shm_array import _library, _quick
+from shm_array import _library, _opened, _quick
 from shm_array._library import library
 
 PURE = os.environ.get("SHM_ARRAY_PURE", "0") != "0"
+MANY_OPENINGS = int(os.environ.get("SHM_ARRAY_TEST_OPENINGS", "400"))
 QUICK = [(shm_array.Lock, "acquire"), (shm_array.Queue, "get"), (shm_array.Array, "lock"), (shm_array.Held, "release")]
 
 with_module = pytest.mark.skipif(_quick.hot is None, reason="the module is not compiled, or SHM_ARRAY_PURE is set")
@@ -391,3 +395,329 @@ def test_closed_by_with_and_by_hand(new_name):
     held.release()
     with pytest.raises(ValueError):
         np.asarray(b).view(shm_array.Array).copy().view(shm_array.Array).close()
+
+
+def test_a_mode_that_is_no_string_is_an_error_and_no_crash(name, run):
+    program = """
+import sys
+import shm_array
+shm_array.create(sys.argv[1], 3)
+class Word(str):
+    pass
+others = [(1,) * count for count in range(9)]
+for mode in (), 1.5, object(), [], {}, b"r+", 1 << 3000, slice(1), sys, Word("w"), *range(2, 9), *others:
+    for arguments, named in ((mode,), {}), ((), {"mode": mode}):
+        try:
+            shm_array.open(sys.argv[1], *arguments, **named)
+        except (TypeError, ValueError):
+            continue
+        print(repr(mode))
+"""
+    assert run(program, name) == ""
+
+
+def test_a_name_of_any_letters_is_an_error_and_no_crash(name):
+    shm_array.create(name, 3)
+
+    class Name(str):
+        pass
+
+    assert shm_array.open(Name(name)).shape == shm_array.open("shm://" + name).shape == (3,)
+    for length in 200, 255, 256, 281, 282, 283, 290, 291, 292, 4096, 100_000:
+        for letter in "x", "\u20ac", "/":
+            with pytest.raises((OSError, ValueError)):
+                shm_array.open(letter * length)
+    for wrong in "", ".", "..", "a\ud800b", "a\udc80b", "a\0b", name + "\0", "/", "a/b", "\U0001f600":
+        with pytest.raises((OSError, ValueError)):
+            shm_array.open(wrong)
+        with pytest.raises((OSError, ValueError)):
+            shm_array.open(wrong, "r+")
+
+
+def test_a_dtype_that_python_refuses_is_refused_as_it_is_there(name):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    shm_array.create(name, 3, ml_dtypes.bfloat16)
+    before = mapped()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(ml_dtypes, "bfloat16")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert shm_array.open(name).dtype == "V2"
+        assert [each.filename for each in told] == [__file__]  # it is the caller who hears of it
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(UserWarning, match="bare bytes"):
+                shm_array.open(name)
+    assert mapped() == before
+
+
+def test_the_function_is_found_where_python_defines_it():
+    assert shm_array.open.__module__ == "shm_array.array" and shm_array.open.__name__ == "open"
+    assert pickle.loads(pickle.dumps(shm_array.open)) is shm_array.open
+    assert "untracked" in inspect.signature(shm_array.open).parameters
+
+
+USERS = {
+    "Lock": lambda lock: lock.acquire(timeout=0) and lock.release(),
+    "RLock": lambda lock: lock.acquire(timeout=0) and lock.release(),
+    "Semaphore": lambda semaphore: semaphore.acquire(timeout=0) and semaphore.release(),
+    "Event": lambda event: event.set() or event.is_set(),
+    "Topic": lambda topic: topic.publish(1),
+}
+
+
+@pytest.mark.parametrize("kind", USERS)
+def test_what_lies_in_a_circle_of_garbage_serves_its_finalisers(kind):
+    outcome = []
+
+    class Late:
+        def __init__(self, item):
+            self.item, self.me = item, self
+
+        def __del__(self):
+            outcome.append(gc.is_finalized(self.item._handle))
+            try:
+                USERS[kind](self.item)
+            except Exception as error:
+                outcome.append(error)
+
+    item = getattr(shm_array, kind)()
+    gc.collect()  # the collector calls the finalisers of older objects first
+    late = Late(item)
+    del late, item
+    gc.collect()
+    # The module hides the handle from the collector. Where all is Python's, it may be closed, and that is an error.
+    if _quick.hot is not None:
+        assert outcome == [False]
+    else:
+        assert outcome == [False] or isinstance(outcome[1], (ValueError, OSError)), outcome
+
+
+def test_a_lock_in_a_circle_of_garbage_is_given_back_once():
+    a, outcome = shm_array.create(None, 3), []
+
+    class Late:
+        def __init__(self, held):
+            self.held, self.me = held, self
+
+        def __del__(self):
+            outcome.append(self.held._handle is not None and gc.is_finalized(self.held._handle))
+            self.held.release()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for _ in range(5):
+            held = a.lock(timeout=0)
+            gc.collect()
+            late = Late(held)
+            del late, held
+            gc.collect()
+    assert outcome == [False] * 5
+    with a.lock(timeout=0), pytest.raises(TimeoutError):
+        shm_array.open_fd(a.fileno(), "r+").lock(timeout=0)
+
+
+def test_a_handle_that_is_closed_is_null_to_who_still_has_it():
+    a = shm_array.create(None, 3)
+    for handle in a.base.base.duplicate(), shm_array.Lock()._handle, shm_array.Queue()._handle:
+        type(handle).__del__(handle)
+        assert handle.value is None
+        type(handle).__del__(handle)
+
+
+def test_no_thread_comes_upon_the_handle_of_a_lock_that_is_forgotten():
+    a = shm_array.create(None, 3)
+    locks, seen = [], []
+
+    def look(*_):
+        seen.extend(handle.value for handle in a.base.base.locks if gc.is_finalized(handle))
+
+    held = a.lock()
+    handle = weakref.ref(held._handle, look)  # is told after the finaliser, and before the end
+    locks.append(a.base.base.locks)
+    with pytest.warns(ResourceWarning):
+        del held
+    assert handle() is None and seen == [] and type(locks[0]) is dict and not locks[0]
+    a.lock(timeout=0).release()
+
+
+@with_module
+def test_a_finaliser_may_take_the_last_spare_handle():
+    a = shm_array.create(None, 3)
+    a.lock().release()  # from now on there is one
+    got = []
+
+    class Circle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            got.append(a.shared())
+
+    gc.collect()
+    before = gc.get_threshold()
+    gc.disable()
+    Circle()
+    try:
+        gc.set_threshold(1)
+        gc.enable()
+        held = a.shared()  # memory for it is where the collector comes by, up to Python 3.11
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    assert len({id(a.base.base.handle), id(held._handle), id(got[0]._handle)}) == 3
+    held.release(), got.pop().release()
+    with a.lock(timeout=0):
+        pass
+
+
+def test_names_of_what_is_gone_are_looked_for_as_their_number_doubles_and_no_more_often(new_name):
+    by_name = _opened._here["r+", False]
+    by_name.clear()
+    kept = []
+    for _ in range(_opened.MANY - 1):
+        kept.append(shm_array.create(new_name(), 1))
+    name = new_name()
+    other = shm_array.create(name, 1)
+    del other, by_name[kept[0].name]
+    by_name["gone"] = by_name[name]
+    assert len(by_name) == _opened.MANY
+    shm_array.open(name, "r+").close()
+    assert "gone" in by_name  # there is no name more than before
+    del by_name["gone"]
+    shm_array.open(kept[0].name, "r+").close()
+    assert len(by_name) == _opened.MANY - 1 and name not in by_name
+    for array in kept:
+        array.unlink()
+    shm_array.unlink(name)
+
+
+def test_an_array_with_two_names_is_there_as_long_as_one_of_them(new_name):
+    first, second = new_name(), new_name()
+    a = shm_array.create(first, 3, fill=1)
+    os.link(f"/dev/shm/{first}", f"/dev/shm/{second}")
+    b = shm_array.open(second, "r+")
+    shm_array.unlink(first)
+    c = shm_array.open(second, "r+")
+    a[0] = 5
+    assert b[0] == c[0] == 5
+    with a.lock(), pytest.raises(TimeoutError):
+        c.lock(timeout=0)
+    for mode in "r", "r+":
+        with pytest.raises(FileNotFoundError):
+            shm_array.open(first, mode)
+    other = shm_array.create(first, 2)
+    assert shm_array.open(first, "r+").shape == (2,) and shm_array.open(second, "r+").shape == (3,)
+    with pytest.raises(OSError):
+        a.unlink()  # the name is another's
+    os.replace(f"/dev/shm/{first}", f"/dev/shm/{second}")
+    assert shm_array.open(second, "r+").shape == (2,)
+    del other
+
+
+def test_of_a_last_close_array_with_two_names_the_one_it_was_opened_by_goes(new_name):
+    first, second = new_name(), new_name()
+    a = shm_array.create(first, 3, lifetime="last-close", fill=1)
+    os.link(f"/dev/shm/{first}", f"/dev/shm/{second}")
+    del a
+    with pytest.raises(FileNotFoundError):
+        shm_array.open(first)
+    assert shm_array.open(second, "r+").sum() == 3
+    assert not os.path.exists(f"/dev/shm/{second}")
+
+
+def test_an_ordinary_file_becomes_a_shared_array_under_the_same_name(name):
+    np.save(f"/dev/shm/{name}.npy", np.arange(3.0))
+    name = name + ".npy"
+    try:
+        before = shm_array.open(name)
+        with pytest.raises(OSError):
+            before.lock(timeout=0)
+        with pytest.raises((OSError, ValueError)):
+            shm_array.open(name, "r+")
+        shm_array.open(name, "r+", adopt=True).close()
+        after = shm_array.open(name, "r+")
+        with after.lock(timeout=0):
+            after[0] = 7
+        assert before[0] == shm_array.open(name)[0] == 7 and shm_array.open(name).stat().slots > 0
+    finally:
+        os.unlink(f"/dev/shm/{name}")
+
+
+def test_many_openings_of_every_sort_leave_nothing(new_name):
+    name, last = new_name(), new_name()
+    a = shm_array.create(name, 3)
+    np.save(f"/dev/shm/{name}-plain", np.arange(3.0), allow_pickle=False)
+    os.rename(f"/dev/shm/{name}-plain.npy", f"/dev/shm/{name}-plain")
+    kept = shm_array.create(last, 3, lifetime="last-close")  # noqa: F841
+    lock = a.lock()
+
+    def fails(*arguments, **named):
+        try:
+            shm_array.open(*arguments, **named)
+        except (OSError, ValueError, TypeError):
+            return
+        raise AssertionError(arguments)
+
+    def once():
+        shm_array.open(name).close()
+        with shm_array.open(name, "r+") as b:
+            b[0] += 1
+        shm_array.open("shm://" + name, mode="r+")
+        shm_array.open(name + "-plain")
+        shm_array.open(last, "r+")
+        fails(name + "-plain", "r+")
+        fails(name + "-none"), fails(name, 1), fails(name, "w"), fails("a\0"), fails(1), fails(name, mode="x")
+        fails("\ud800"), fails("x" * 1000), fails(last, id=bytes(16)), fails(name, "r", colour=1)
+        try:
+            with shm_array.open(name) as b:
+                b.fileno()
+                raise KeyError
+        except KeyError:
+            pass
+
+    def measured():
+        gc.collect()
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[1])
+        return len(os.listdir("/proc/self/fd")), len(mapped()), sys.getallocatedblocks(), pages
+
+    try:
+        for _ in range(200):
+            once()
+        before = measured()
+        for _ in range(MANY_OPENINGS):
+            once()
+        after = measured()
+    finally:
+        os.unlink(f"/dev/shm/{name}-plain")
+    assert after[:2] == before[:2]
+    assert after[2] - before[2] < MANY_OPENINGS // 2 and after[3] - before[3] < 1000
+    lock.release()
+
+
+@pytest.mark.parametrize("ways", [("r", "r"), ("r", "r+"), ("r+", "r+")])
+def test_threads_open_and_close_one_name(new_name, ways):
+    name, errors, rounds = new_name(), [], 300
+    shm_array.create(name, 3)
+
+    def work(mode):
+        try:
+            for i in range(rounds):
+                with shm_array.open(name, mode) as b:
+                    assert b.sum() >= 0
+                    if mode == "r+":
+                        with b.lock():
+                            b[1] += 1
+                    if i % 50 == 0 and mode == "r+":
+                        os.unlink(f"/dev/shm/{name}")
+                        shm_array.create(name, 3, exist_ok=True)
+        except FileNotFoundError:
+            pass  # between the two
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(mode,)) for mode in ways * 2]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert errors == []
