@@ -5,8 +5,9 @@
 Whoever builds needs cargo; whoever installs the wheel needs neither cargo nor a compiler. SHM_ARRAY_CARGO_PROFILE
 chooses another profile than "release" (the tests use "dev", which they have built anyway).
 
-Where there is a C compiler with Python's headers, the small module _hot is compiled too, for Python 3.9 and all later
-ones at once. Where there is none, or with SHM_ARRAY_PURE=1, the wheel has everything but the speed.
+Where there is a C compiler with Python's headers, the small module _hot is compiled too, from the folder hot beside
+this file, for Python 3.9 and all later ones at once. Where there is none, or with SHM_ARRAY_PURE=1, the wheel has
+everything but the speed.
 """
 
 import json
@@ -101,9 +102,10 @@ place = CHECKOUT / "target" / "python" / "build"
 place.mkdir(parents=True, exist_ok=True)
 hot = Extension(
     "shm_array._hot",
-    [os.path.relpath(CHECKOUT / "python/shm_array/_hot.c")],
+    sorted(map(os.path.relpath, (CHECKOUT / "python/hot").glob("*.c"))),
+    depends=[str(CHECKOUT / "python/hot/hot.h"), str(CHECKOUT / "include/shm_array.h")],
     include_dirs=[str(CHECKOUT / "include")],
-    extra_compile_args=["-std=c11", "-Wall", "-Wextra"],
+    extra_compile_args=["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"],
     py_limited_api=True,
 )
 setup(

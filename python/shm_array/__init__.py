@@ -33,7 +33,7 @@ module, where it is there. Where to look:
     _waiting.py, _asyncio.py        how to wait: so that Ctrl-C ends it, and so that an event loop goes on
     _handover.py, _interchange.py   arrays for other processes, and for other libraries
     _library.py, _structs.py        the C library's functions, structs and constants, and where it is looked for
-    _quick.py, _hot.c               the compiled module
+    _quick.py                       the compiled module, which is made of the C files in python/hot
 """
 
 from ._creation import adopt, asarray, copy, empty, empty_like, exists, from_file, full, zeros

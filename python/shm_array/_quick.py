@@ -5,7 +5,8 @@ of some of its methods; they do the usual case, where there is nothing to wait f
 other. What they have to know of an object lies in its base class here: attributes like any others, which C reads too.
 
 Without _hot, because no C compiler was there or the environment variable SHM_ARRAY_PURE is set, nothing is put in
-front of anything. _hot is looked for beside this file, where a wheel puts it; or SHM_ARRAY_HOT is its path.
+front of anything. _hot is looked for beside this file, where a wheel puts it; or SHM_ARRAY_HOT is its path. Its sources
+are in python/hot, beside the package, so that no folder can be taken for the module.
 """
 
 import ctypes
