@@ -8,7 +8,7 @@ static void pretend(const char *file, const char *text)
     snprintf(path, sizeof path, "/tmp/ctest-%d-XXXXXX", (int)check_main);
     int made = mkstemp(path);
     CHECK(made >= 0 && write(made, text, strlen(text)) == (ssize_t)strlen(text) && close(made) == 0);
-    int is_mounted = mount(path, file, NULL, MS_BIND, NULL) == 0;
+    int is_mounted = mount(path, file, "none", MS_BIND, NULL) == 0;
     CHECK(unlink(path) == 0);
     if (!is_mounted)
         skip("no file can be mounted over one of /proc here");
