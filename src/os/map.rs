@@ -8,6 +8,8 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use memmap2::{MmapOptions, MmapRaw};
 use nix::errno::Errno;
@@ -193,24 +195,38 @@ unsafe impl Send for Aligned {}
 // SAFETY: as above; what it hands out are raw pointers.
 unsafe impl Sync for Aligned {}
 
+/// Where an aligned mapping was last, or 0: to ask for the same place again is one call, and to look for one is four.
+static LAST_GIVEN_BACK: AtomicUsize = AtomicUsize::new(0);
+
 impl Aligned {
     /// Reserve more addresses than are needed, map the file at the first right one among them, give the rest back.
     fn new(fd: BorrowedFd<'_>, offset: u64, len: usize, protection: Protection) -> nix::Result<Aligned> {
         let (huge, len) = (huge_page_size(), len.checked_next_multiple_of(page_size()).ok_or(Errno::EOVERFLOW)?);
         let reserved = len.checked_add(huge).and_then(NonZeroUsize::new).ok_or(Errno::EOVERFLOW)?;
+        let (protection, sharing) = match protection {
+            Protection::Read => (ProtFlags::PROT_READ, MapFlags::MAP_SHARED),
+            Protection::Write => (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED),
+            Protection::CopyOnWrite => (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE),
+        };
+        let (Some(bytes), Ok(offset)) = (NonZeroUsize::new(len), i64::try_from(offset)) else {
+            return Err(Errno::EINVAL);
+        };
+        if let hint @ Some(_) = NonZeroUsize::new(LAST_GIVEN_BACK.swap(0, Relaxed)) {
+            // SAFETY: at the hint if nothing is there, else somewhere else.
+            let start = unsafe { mmap(hint, bytes, protection, sharing, fd, offset) }?;
+            if start.as_ptr().align_offset(huge) == 0 {
+                return Ok(Aligned { start, len });
+            }
+            // SAFETY: mapped a moment ago.
+            unsafe { munmap(start, len) }?;
+        }
         let nothing = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
         // SAFETY: addresses of the kernel's choice, which nobody can touch.
         let reservation = unsafe { mmap_anonymous(None, reserved, ProtFlags::PROT_NONE, nothing) }?;
         let head = reservation.as_ptr().align_offset(huge);
         // SAFETY: the reservation is longer than `len` by a huge page.
         let start = unsafe { reservation.add(head) };
-        let (protection, sharing) = match protection {
-            Protection::Read => (ProtFlags::PROT_READ, MapFlags::MAP_SHARED),
-            Protection::Write => (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED),
-            Protection::CopyOnWrite => (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE),
-        };
-        let (at, bytes) = (NonZeroUsize::new(start.as_ptr() as usize), NonZeroUsize::new(len));
-        let (Some(bytes), Ok(offset)) = (bytes, i64::try_from(offset)) else { return Err(Errno::EINVAL) };
+        let at = NonZeroUsize::new(start.as_ptr() as usize);
         // SAFETY: MAP_FIXED replaces a part of the reservation, which is nobody else's.
         let mapped = unsafe { mmap(at, bytes, protection, sharing | MapFlags::MAP_FIXED, fd, offset) };
         // SAFETY: what is unmapped lies in the reservation, before and behind the mapping, or is all of it.
@@ -234,7 +250,9 @@ impl Aligned {
 impl Drop for Aligned {
     fn drop(&mut self) {
         // SAFETY: mapped in `new`; whoever has a pointer into it keeps this value.
-        let _ = unsafe { munmap(self.start, self.len) };
+        if unsafe { munmap(self.start, self.len) }.is_ok() {
+            LAST_GIVEN_BACK.store(self.start.as_ptr() as usize, Relaxed);
+        }
     }
 }
 
@@ -270,6 +288,22 @@ mod tests {
             assert!(map.len() >= len);
             // SAFETY: a byte of the file, in a mapping of ours that nobody else knows.
             assert_eq!(unsafe { map.start().add(len - 1).read() }, 0);
+        }
+        // Where another mapping was, or beside what is there meanwhile.
+        for taken in [false, true] {
+            let place = Map::new(&fd, 0, len, Protection::Read).unwrap().start();
+            let middle = NonZeroUsize::new(place as usize + huge / 2);
+            let reads = ProtFlags::PROT_READ;
+            let page = NonZeroUsize::new(page_size()).unwrap();
+            // SAFETY: no address is replaced.
+            let other = taken.then(|| unsafe { mmap_anonymous(middle, page, reads, MapFlags::MAP_PRIVATE) }.unwrap());
+            LAST_GIVEN_BACK.store(place as usize, Relaxed);
+            let map = Map::new(&fd, 0, len, Protection::Read).unwrap();
+            assert_eq!(map.start() as usize % huge, 0, "{taken}");
+            if let Some(other) = other {
+                // SAFETY: mapped above, for nobody.
+                unsafe { munmap(other, page.get()) }.unwrap();
+            }
         }
         // Not at a multiple in the file: nothing is gained by the address.
         assert!(Map::new(&fd, 4096 * 16, huge + 1, Protection::Read).is_ok());
