@@ -42,16 +42,13 @@ pub enum Awoken {
 /// and at any other error, it is not held.
 pub fn wait(attachment: &Attachment, condition: usize, timeout: Timeout) -> Result<Awoken> {
     let condition = &attachment.words().conditions[condition];
-    let before = condition.sequence.load(SeqCst);
+    let (me, before) = (attachment.identity()?, condition.sequence.load(SeqCst));
     // SYNC: SeqCst against `notify`: either it counts us, or we see its number.
     condition.waiters.fetch_add(1, SeqCst);
-    let is_given_back = attachment.identity().and_then(|me| {
-        if unlock_exclusive(attachment, me, time::realtime_coarse_ns()) { Ok(()) } else { Err(not_the_owner()) }
-    });
-    if is_given_back.is_err() {
+    if !unlock_exclusive(attachment, me, time::realtime_coarse_ns()) {
         condition.waiters.fetch_sub(1, SeqCst);
+        return Err(not_the_owner());
     }
-    is_given_back?;
     let mut patience = Patience::new(timeout);
     let called = sleep(attachment, condition, before, &mut patience);
     condition.waiters.fetch_sub(1, SeqCst);
