@@ -36,7 +36,7 @@ pub struct Published {
 #[inline]
 pub fn sign(attachment: &Attachment, me: Identity, now_ns: i64) {
     let words = attachment.words();
-    if words.publisher.load(Relaxed) != me.bits() {
+    if words.publisher.load(Relaxed) as u32 != me.bits() {
         sign_with_name(attachment, me);
     }
     words.published_ns.store(now_ns, Relaxed);
@@ -47,8 +47,8 @@ pub fn sign(attachment: &Attachment, me: Identity, now_ns: i64) {
 fn sign_with_name(attachment: &Attachment, me: Identity) {
     let words = attachment.words();
     let pid = me.slot().and_then(|index| attachment.control().slot(index)).map_or(0, |slot| slot.pid.load(Relaxed));
-    words.publisher.store(me.bits(), Relaxed);
-    words.publisher_pid.store(pid, Relaxed);
+    // Both at once: writers of rows apart from each other may be here at the same time.
+    words.publisher.store(u64::from(pid) << 32 | u64::from(me.bits()), Relaxed);
 }
 
 /// The write has ended, and a sequentially consistent exchange has come after it.
@@ -87,11 +87,12 @@ pub fn last(segment: &Segment) -> Result<Published> {
     let mut publisher = None;
     for _ in 0..ATTEMPTS {
         let before = words.ended.load(Acquire);
-        publisher = Identity::from_word(words.publisher.load(Relaxed));
+        let signature = words.publisher.load(Relaxed);
+        publisher = Identity::from_word(signature as u32);
         published = Published {
             generation: before,
             published_ns: words.published_ns.load(Relaxed),
-            pid: words.publisher_pid.load(Relaxed),
+            pid: (signature >> 32) as u32,
             ..published
         };
         std::sync::atomic::fence(Acquire);

@@ -43,10 +43,8 @@ pub struct Words {
     /// Until when a segment must be kept although nobody is attached (CLOCK_BOOTTIME, ns, and in its low 16 bits how many
     /// leases are out; 0: none): see `segment::lease`.
     pub lease_deadline_ns: AtomicI64,
-    /// Identity of who completed the last write.
-    pub publisher: AtomicU32,
-    /// For diagnosis: its pid in its own namespace.
-    pub publisher_pid: AtomicU32,
+    /// Who completed the last write. Low half: its identity; high half, for diagnosis: its pid in its own namespace.
+    pub publisher: AtomicU64,
     /// When that was: CLOCK_REALTIME, nanoseconds, to some milliseconds.
     pub published_ns: AtomicI64,
     /// Bell: rings after each completed write.
