@@ -77,7 +77,7 @@ class Signals(Object):
 
         The set is empty if the time is up. A bit that is set and cleared again before this process looks is not seen:
         to reach those who wait, pulse(). (The main thread looks for Ctrl-C once a second; a pulse in just that moment
-        passes by.)
+        passes by.) close() in another thread does not end a wait that is under way.
         """
         attempt, came = self._attempt(bits, all, consume)
         is_main = threading.current_thread() is threading.main_thread()

@@ -9,7 +9,7 @@
 //!   in `ranges_exclusive` that they have to draw a ticket too ([`share_all`]), so that they come in turn.
 //! - **unlock**: one exchange marks the record as left; that is all that others need. Then, in the table, free it,
 //!   count the write as ended, and wake whose turn has come. If the table is occupied for long (its user may have been
-//!   stopped) the next one there does all this. Last, lower `ranged`.
+//!   stopped) that one does all this when it goes on, or the next one there. Last, lower `ranged`.
 //! - **giving up**, at the timeout: as unlock, but without any waiting.
 //! - **death**: a waiter asks, before each of its sleeps, whether the one in its way lives. A dead one's record goes;
 //!   if it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it
@@ -28,7 +28,7 @@ use crate::os::time::{self, Duration, Timeout};
 use crate::segment::attachment::{Attachment, Identity};
 use crate::sync::bell::Bell;
 use crate::sync::generation;
-use crate::sync::mutex::{self, Guard};
+use crate::sync::mutex::{self, Guard, INCONSISTENT};
 use crate::sync::patience::{Expired, Patience};
 
 use super::holders::{Holds, Reader, first_reader, lower, pid_of};
@@ -43,6 +43,9 @@ const TIDYING: Duration = Duration::from_millis(20);
 /// How long a recoverer waits for the table, which only one that was stopped in there can occupy for so long.
 const RECOVERING: Duration = Duration::from_secs(1);
 
+/// Rounds of a waiter that need not look at the clock: who is woken at the end of its time takes what it was woken for.
+const MANY_ROUNDS: u64 = 100;
+
 /// No handle has this number: it is for those who want the whole array shared, and come in turn.
 const WHOLE: u64 = 0;
 
@@ -50,14 +53,49 @@ fn table(attachment: &Attachment) -> Table<'_> {
     Table::new(attachment.control().ranges(), attachment.words())
 }
 
+/// Being in the table, until dropped.
+///
+/// Whoever is in there may have put it in order already when somebody else, who could not wait to be let in, leaves a
+/// record. That one marks the mutex, and the one inside looks at the mark on its way out.
+struct Stay<'a> {
+    attachment: &'a Attachment,
+    guard: Option<Guard<'a>>,
+}
+
 /// Into the table, which is in order then whatever its last user died of.
-fn enter<'a>(attachment: &'a Attachment, patience: &mut Patience) -> Result<Guard<'a>> {
+fn enter<'a>(attachment: &'a Attachment, patience: &mut Patience) -> Result<Stay<'a>> {
     let mut guard = mutex::lock(&attachment.words().ranges_mutex, attachment, patience)?;
     if guard.is_inconsistent() {
-        table(attachment).settle();
+        // In this order: a mark that comes meanwhile stays, and a death leaves one by itself.
         guard.repaired();
+        table(attachment).settle();
     }
-    Ok(guard)
+    Ok(Stay { attachment, guard: Some(guard) })
+}
+
+impl Drop for Stay<'_> {
+    fn drop(&mut self) {
+        self.guard = None;
+        // SYNC: SeqCst against `leave`: its mark is seen here, or it gets in after this.
+        if self.attachment.words().ranges_mutex.load(SeqCst) & INCONSISTENT != 0 {
+            tidy(self.attachment);
+        }
+    }
+}
+
+/// Do what somebody left undone who could not wait to be let into the table. Who is in there now, if anybody is, does it
+/// in our place.
+#[cold]
+fn tidy(attachment: &Attachment) {
+    let word = &attachment.words().ranges_mutex;
+    if let Ok(mut guard) = mutex::lock(word, attachment, &mut Patience::new(Timeout::For(Duration::ZERO))) {
+        guard.repaired();
+        table(attachment).settle();
+        let next = table(attachment).next_ones(Rows::ALL);
+        drop(guard);
+        wake(table(attachment), &next);
+        generation::announce(attachment);
+    }
 }
 
 /// Lock these rows through that handle. EBUSY for [`Timeout::Try`], ETIMEDOUT for any other end of patience.
@@ -190,11 +228,15 @@ fn take(
 fn leave(attachment: &Attachment, rows: Rows, timeout: Timeout) -> Result<()> {
     let table = table(attachment);
     let next = match enter(attachment, &mut Patience::new(timeout)) {
-        Ok(_guard) => {
+        Ok(_stay) => {
             table.settle();
             table.next_ones(rows)
         }
-        Err(_) => Vec::new(),
+        Err(_) => {
+            mutex::doubt(&attachment.words().ranges_mutex);
+            tidy(attachment);
+            Vec::new()
+        }
     };
     lower(attachment.words(), &attachment.own_slot()?.ranged);
     wake(table, &next);
@@ -234,7 +276,13 @@ impl<'a> Want<'a> {
     fn wait(&mut self, patience: &mut Patience) -> Result<Acquired> {
         // Whether the one in the way lives is asked only when it is not gone at once: it costs a system call.
         let mut asks = false;
+        let mut rounds = 0u64;
         loop {
+            // Each round has its reason, unless somebody writes into the table who must not; then the clock ends it.
+            rounds += 1;
+            if rounds > MANY_ROUNDS {
+                patience.check().map_err(|Expired| self.expired(patience))?;
+            }
             let guard = enter(self.attachment, patience).map_err(|error| self.refusal(error, patience))?;
             let obstacle = match self.obstacle() {
                 None => {

@@ -298,6 +298,35 @@ fn a_thread_gives_back_its_own() {
     }
 }
 
+/// One that gives back its rows is stopped at each step. Meanwhile another gives back others, and does not wait for it to
+/// come out of the table: when it has gone on both writes are counted, and nobody else need come there.
+#[test]
+fn who_is_in_the_table_works_for_who_could_not_come_in() {
+    for steps in 0..60 {
+        let one = move || {
+            let stage = Stage::new(2, 4);
+            let [mine, other] = [0, 1].map(|me| Attachment::new(&stage.control, me));
+            let [first, second] = [Rows { start: 0, end: 2 }, Rows { start: 2, end: 4 }];
+            futex::let_time_pass();
+            for (attachment, rows) in [(&mine, first), (&other, second)] {
+                assert!(ranges::lock(attachment, 1, rows, X, Timeout::Try).is_ok());
+            }
+            let unlock = |attachment: &Attachment, rows| ranges::unlock(attachment, 1, Some(rows)).unwrap();
+            let neighbour = other.clone();
+            interrupt(steps, move || {
+                unlock(&neighbour, second);
+            });
+            assert!(unlock(&mine, first));
+            // If that was over before so many steps.
+            unlock(&other, second);
+            let words = mine.words();
+            assert_eq!(words.begun.load(SeqCst), words.ended.load(SeqCst), "stopped at step {steps}");
+            assert_eq!(words.ranges_high.load(SeqCst), 0, "stopped at step {steps}: a record is left");
+        };
+        Runner::new(RandomScheduler::new(1), shuttle::Config::default()).run(one);
+    }
+}
+
 /// A store of one: a taker sleeps until a maker has notified; whoever vanishes, the last one finds out.
 fn trade(vanishes: bool) {
     let one = move || {

@@ -80,6 +80,10 @@ fn of<S: Subject>() -> Repertoire {
     }
 }
 
+/// Slots of an array that a victim and a survivor use. Victims that are killed leave marks in theirs until those are needed
+/// again, and whoever locks looks at each mark: with the usual number of slots that becomes most of what is stepped.
+pub(crate) const FEW_SLOTS: u32 = 12;
+
 /// What survivors wait for beside a victim that is stopped for good: not at all, and for a while.
 pub(crate) const ENDURED: [i64; 2] = [0, 20_000_000];
 

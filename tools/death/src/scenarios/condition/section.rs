@@ -9,7 +9,7 @@ use crate::engine::marks::Hold;
 use crate::engine::page::now_ns;
 use crate::engine::watchdog::LIMIT;
 use crate::engine::{Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::{ENDURED, expired};
+use crate::scenarios::{ENDURED, FEW_SLOTS, expired};
 use crate::subjects::library::Library;
 use crate::subjects::{Life, Subject};
 
@@ -131,7 +131,8 @@ impl Survivor for Partner {
     fn prepare(&mut self, world: &World) -> Verdict {
         world.at("prepare");
         if self.store.is_none() {
-            let made = Library::create(&world.name(NAME), Life::Kept, 0).map_err(|why| format!("create: {why}"))?;
+            let made =
+                Library::create(&world.name(NAME), Life::Kept, FEW_SLOTS).map_err(|why| format!("create: {why}"))?;
             self.store = Some(made);
         }
         self.store().elements()[STOCK].store(0, SeqCst);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::{BESIDE, CALM, HALF, LIMIT_NS, RECOVERED, TOLD, WHOLE, take_over};
 use crate::engine::marks::Hold;
 use crate::engine::{Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::{ENDURED, expect, expired, pattern};
+use crate::scenarios::{ENDURED, FEW_SLOTS, expect, expired, pattern};
 use crate::subjects::{Life, Subject};
 
 const KEPT: &str = "kept";
@@ -161,7 +161,8 @@ impl<S: Subject> Survivor for Guard<S> {
         world.at("prepare");
         self.nudges = 0;
         if self.checks == 0 {
-            let made = S::create(&world.name(KEPT), Life::Kept, self.plan.one_slot.into());
+            let slots = if self.plan.one_slot { 1 } else { FEW_SLOTS };
+            let made = S::create(&world.name(KEPT), Life::Kept, slots);
             made.map_err(|why| format!("create: {why}"))?;
         }
         if let Some(hold) = self.plan.behind {

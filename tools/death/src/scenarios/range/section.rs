@@ -3,8 +3,8 @@
 use super::{Rows, expect, is_whole, spoil, write};
 use crate::engine::marks::Hold;
 use crate::engine::watchdog::LIMIT;
-use crate::engine::{Operation, Survivor, Tally, Verdict, World};
-use crate::scenarios::{ENDURED, expired};
+use crate::engine::{Fate, Operation, Survivor, Tally, Verdict, World};
+use crate::scenarios::{ENDURED, FEW_SLOTS, expired};
 use crate::subjects::library::Library;
 use crate::subjects::{Life, Subject};
 
@@ -14,6 +14,7 @@ const TORN: Tally = Tally { at: 2, words: "of these found a row half-written" };
 const CALM: Tally = Tally { at: 3, words: "survivors after whom nobody had died were not told EOWNERDEAD" };
 const APART: Tally = Tally { at: 4, words: "survivors got other rows at once, and were not told" };
 const BESIDE: Tally = Tally { at: 5, words: "survivors held rows beside a victim that was kept out" };
+const COUNTED: Tally = Tally { at: 6, words: "writes side by side were both counted when both had ended" };
 
 const NAME: &str = "ranged";
 const LIMIT_NS: i64 = LIMIT.as_nanos() as i64;
@@ -43,20 +44,23 @@ struct Plan {
     second: bool,
     /// The victim is behind for longer than its patience.
     gives_up: bool,
+    /// The survivor writes other rows all the time, and gives them back while the victim is stopped.
+    beside: bool,
 }
 
 impl Plan {
     const fn new(name: &'static str, hold: Hold) -> Plan {
-        Plan { name, thing: Thing::Rows, hold, behind: None, second: false, gives_up: false }
+        Plan { name, thing: Thing::Rows, hold, behind: None, second: false, gives_up: false, beside: false }
     }
 }
 
 const X: Hold = Hold::Exclusive;
 const S: Hold = Hold::Shared;
-const PLANS: [Plan; 9] = [
+const PLANS: [Plan; 10] = [
     Plan::new("range/exclusive", X),
     Plan::new("range/shared", S),
     Plan { second: true, ..Plan::new("range/second", X) },
+    Plan { beside: true, ..Plan::new("range/beside", X) },
     Plan { behind: Some((Thing::Rows, X)), ..Plan::new("range/contended", X) },
     Plan { behind: Some((Thing::Rows, X)), ..Plan::new("range/contended-shared", S) },
     Plan { behind: Some((Thing::Whole, S)), ..Plan::new("range/behind-reader", X) },
@@ -104,7 +108,7 @@ impl Operation for Section {
     }
 
     fn tallies(&self) -> &'static [Tally] {
-        &[WHOLE, TOLD, TORN, CALM, APART, BESIDE]
+        &[WHOLE, TOLD, TORN, CALM, APART, BESIDE, COUNTED]
     }
 
     fn fixtures(&self) -> &'static [&'static str] {
@@ -156,7 +160,9 @@ impl Operation for Section {
     }
 
     fn survivor(&self) -> Box<dyn Survivor> {
-        Box::new(Guard { plan: self.plan, array: None, holds: None, saw: String::new(), nudges: 0, checks: 0 })
+        let (plan, saw) = (self.plan, String::new());
+        let (array, holds, since, writes_beside, nudges, checks) = (None, None, None, false, 0, 0);
+        Box::new(Guard { plan, array, holds, since, writes_beside, saw, nudges, checks })
     }
 }
 
@@ -166,6 +172,10 @@ struct Guard {
     array: Option<Library>,
     /// What we hold beside the victim.
     holds: Option<(Thing, Hold)>,
+    /// How many writes there had been, where we write other rows beside the victim.
+    since: Option<u64>,
+    /// We still do.
+    writes_beside: bool,
     /// Where the victim was when we got it.
     saw: String,
     nudges: u32,
@@ -210,6 +220,34 @@ impl Guard {
         }
         world.tally(BESIDE);
         expect("unlock by the survivor", self.give_back(lock), &[0], Library::detail)
+    }
+
+    fn begin_beside(&mut self) -> Verdict {
+        self.since = Some(self.array().generation().map_err(|why| why.to_string())?);
+        self.writes_beside = true;
+        expect("lock of rows beside the victim's", self.array().lock_range(&APART_ROWS, X, 0), &[0], Library::detail)
+    }
+
+    fn end_beside(&mut self, world: &World) -> Verdict {
+        if !std::mem::take(&mut self.writes_beside) {
+            return Ok(());
+        }
+        let code = world.in_time("unlock", 1, || self.array().unlock_range(&APART_ROWS))?;
+        expect("unlock of rows beside the victim's", code, &[0], Library::detail)
+    }
+
+    /// Where the victim's write has ended, and ours: nobody else need come for both to be counted.
+    fn count_writes(&mut self, world: &World) -> Verdict {
+        let since = self.since.take();
+        let has_ended = world.victim_is_gone() && matches!(world.fate(), Fate::Returned(_));
+        let Some(since) = since.filter(|_| has_ended) else { return Ok(()) };
+        // One more, before the operation, to set up what is set up once.
+        let counted = self.array().generation().map_err(|why| why.to_string())? - since;
+        if counted != 3 {
+            return Err(format!("3 writes have ended, and {counted} are counted"));
+        }
+        world.tally(COUNTED);
+        Ok(())
     }
 
     /// Take rows of one that may have died: whether we were told.
@@ -257,7 +295,8 @@ impl Survivor for Guard {
         world.at("prepare");
         self.nudges = 0;
         if self.array.is_none() {
-            let made = Library::create(&world.name(NAME), Life::Kept, 0).map_err(|why| format!("create: {why}"))?;
+            let made = Library::create(&world.name(NAME), Life::Kept, FEW_SLOTS);
+            let made = made.map_err(|why| format!("create: {why}"))?;
             write(made.elements(), &ALL, 1);
             self.array = Some(made);
         }
@@ -265,7 +304,7 @@ impl Survivor for Guard {
             expect("lock by the survivor", self.take(lock, 0), &[0], Library::detail)?;
             (self.holds, self.saw) = (Some(lock), READY.to_owned());
         }
-        Ok(())
+        if self.plan.beside { self.begin_beside() } else { Ok(()) }
     }
 
     fn nudge(&mut self, world: &World) -> Verdict {
@@ -276,7 +315,8 @@ impl Survivor for Guard {
 
     fn intrude(&mut self, world: &World) -> Verdict {
         world.at("intrude");
-        if self.holds.is_some() {
+        self.end_beside(world)?;
+        if self.holds.is_some() || self.plan.beside {
             return Ok(());
         }
         let (lock, stage) = (self.next_lock(), world.last_word());
@@ -298,6 +338,7 @@ impl Survivor for Guard {
     }
 
     fn endure(&mut self, world: &World) -> Verdict {
+        self.end_beside(world)?;
         self.let_go(world)?;
         let (lock, stage) = (self.next_lock(), world.last_word());
         for timeout_ns in ENDURED {
@@ -322,6 +363,8 @@ impl Survivor for Guard {
 
     fn check(&mut self, world: &World) -> Verdict {
         let kept_out = self.holds.is_some_and(|lock| self.excludes(lock) && self.saw != INSIDE);
+        self.end_beside(world)?;
+        self.count_writes(world)?;
         self.let_go(world)?;
         world.at("survive");
         self.checks += 1;
