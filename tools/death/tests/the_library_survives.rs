@@ -20,7 +20,8 @@ fn kills_stops_and_errors() {
     must_pass("syscalls create open close unlink collect resize append trim adopt lock range condition");
     must_pass("syscalls semaphore event barrier publish");
     must_pass("steps lock/exclusive lock/shared lock/one-slot --every 37");
-    must_pass("steps range/exclusive range/shared condition --every 397");
+    must_pass("steps range/exclusive range/shared range/beside --every 197");
+    must_pass("steps condition --every 97");
     must_pass("steps frames/write frames/cancel frames/read semaphore event barrier publish --every 997");
     must_pass("steps resize append trim --every 9973");
     must_pass("random queue pipe topic --kills 200 --participants 4");

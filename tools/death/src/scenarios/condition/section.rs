@@ -84,9 +84,11 @@ impl Operation for Meeting {
 /// Under the lock: wait until there is something, take it, and unlock. 0 or a code.
 fn take_one(store: &Library) -> Result<i32, i32> {
     let stock = &store.elements()[STOCK];
-    let end = now_ns() + 10 * LIMIT.as_nanos() as u64;
+    // Much longer than stepping takes on a machine that is busy: who hangs is found by the survivor, and by the watchdog.
+    let patience_ns = LIMIT_NS * 40;
+    let end = now_ns() + patience_ns as u64;
     while stock.load(SeqCst) == 0 {
-        match store.wait_for(GOODS, LIMIT_NS * 4) {
+        match store.wait_for(GOODS, patience_ns) {
             0 => {}
             libc::EOWNERDEAD => match store.recover() {
                 0 => {}
