@@ -9,7 +9,7 @@
 //!   in `ranges_exclusive` that they have to draw a ticket too ([`share_all`]), so that they come in turn.
 //! - **unlock**: one exchange marks the record as left; that is all that others need. Then, in the table, free it,
 //!   count the write as ended, and wake whose turn has come. If the table is occupied for long (its user may have been
-//!   stopped) that one does all this when it goes on, or the next one there. Last, lower `ranged`.
+//!   stopped) that one does all this when it goes on, or, if it is killed, the next one there. Last, lower `ranged`.
 //! - **giving up**, at the timeout: as unlock, but without any waiting.
 //! - **death**: a waiter asks, before each of its sleeps, whether the one in its way lives. A dead one's record goes;
 //!   if it wrote, it becomes a dirty one that hinders nobody, but tells whoever gets a range that overlaps it
@@ -43,7 +43,8 @@ const TIDYING: Duration = Duration::from_millis(20);
 /// How long a recoverer waits for the table, which only one that was stopped in there can occupy for so long.
 const RECOVERING: Duration = Duration::from_secs(1);
 
-/// Rounds of a waiter that need not look at the clock: who is woken at the end of its time takes what it was woken for.
+/// Rounds of a waiter that need not look at the clock: who is woken at the end of its time takes what it was woken for. More
+/// rounds than these have no honest reason.
 const MANY_ROUNDS: u64 = 100;
 
 /// No handle has this number: it is for those who want the whole array shared, and come in turn.
@@ -87,14 +88,21 @@ impl Drop for Stay<'_> {
 /// in our place.
 #[cold]
 fn tidy(attachment: &Attachment) {
-    let word = &attachment.words().ranges_mutex;
-    if let Ok(mut guard) = mutex::lock(word, attachment, &mut Patience::new(Timeout::For(Duration::ZERO))) {
+    let (word, table) = (&attachment.words().ranges_mutex, table(attachment));
+    // Once, and again where somebody could not wait for us; but not for one who sets the mark all the time.
+    for _ in 0..MANY_ROUNDS {
+        let at_once = &mut Patience::new(Timeout::For(Duration::ZERO));
+        let Ok(mut guard) = mutex::lock(word, attachment, at_once) else { return };
         guard.repaired();
-        table(attachment).settle();
-        let next = table(attachment).next_ones(Rows::ALL);
+        table.settle();
+        let next = table.next_ones(Rows::ALL);
         drop(guard);
-        wake(table(attachment), &next);
+        wake(table, &next);
         generation::announce(attachment);
+        // SYNC: as in `Stay::drop`.
+        if word.load(SeqCst) & INCONSISTENT == 0 {
+            return;
+        }
     }
 }
 
@@ -125,6 +133,15 @@ pub fn unlock(attachment: &Attachment, handle: u64, rows: Option<Rows>) -> Resul
 
 /// Declare rows repaired, of which that handle holds an exclusive range.
 pub fn recover(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
+    let slot = attachment.own_slot()?;
+    // First raised, then looked: should another thread give the range back meanwhile, nobody gets the whole array alone.
+    slot.ranged.fetch_add(1, SeqCst);
+    let done = recover_beside_owner(attachment, handle, rows);
+    lower(attachment.words(), &slot.ranged);
+    done
+}
+
+fn recover_beside_owner(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
     let (table, me) = (table(attachment), attachment.identity()?);
     if !table.holds(me, handle, Mode::Exclusive, Some(rows)) {
         return Err(Error::os(
@@ -132,7 +149,7 @@ pub fn recover(attachment: &Attachment, handle: u64, rows: Rows) -> Result<()> {
             "to recover rows, lock a range that contains them (SHM_ARRAY_EXCLUSIVE) through this handle first",
         ));
     }
-    let _guard = enter(attachment, &mut Patience::new(Timeout::For(RECOVERING)))?;
+    let _stay = enter(attachment, &mut Patience::new(Timeout::For(RECOVERING)))?;
     let is_clean = table.clean(rows);
     table.settle();
     if is_clean {

@@ -299,29 +299,34 @@ fn a_thread_gives_back_its_own() {
 }
 
 /// One that gives back its rows is stopped at each step. Meanwhile another gives back others, and does not wait for it to
-/// come out of the table: when it has gone on both writes are counted, and nobody else need come there.
+/// come out of the table; and so does a third while the first goes on. At the end all writes are counted, and nobody else
+/// need come there.
 #[test]
 fn who_is_in_the_table_works_for_who_could_not_come_in() {
-    for steps in 0..60 {
+    for (first, second) in (0..60).flat_map(|first| (0..40).map(move |second| (first, second))) {
         let one = move || {
-            let stage = Stage::new(2, 4);
-            let [mine, other] = [0, 1].map(|me| Attachment::new(&stage.control, me));
-            let [first, second] = [Rows { start: 0, end: 2 }, Rows { start: 2, end: 4 }];
+            let stage = Stage::new(3, 4);
+            let all = [0, 1, 2].map(|me| Attachment::new(&stage.control, me));
             futex::let_time_pass();
-            for (attachment, rows) in [(&mine, first), (&other, second)] {
-                assert!(ranges::lock(attachment, 1, rows, X, Timeout::Try).is_ok());
+            let rows = |me: u64| Rows { start: me, end: me + 1 };
+            for (attachment, me) in all.iter().zip(0..) {
+                assert!(ranges::lock(attachment, 1, rows(me), X, Timeout::Try).is_ok());
             }
-            let unlock = |attachment: &Attachment, rows| ranges::unlock(attachment, 1, Some(rows)).unwrap();
-            let neighbour = other.clone();
-            interrupt(steps, move || {
-                unlock(&neighbour, second);
+            let give_back = move |attachment: &Attachment, me| {
+                ranges::unlock(attachment, 1, Some(rows(me))).unwrap();
+            };
+            let [mine, another, third] = all.clone();
+            interrupt(first, move || {
+                give_back(&another, 1);
+                interrupt(second, move || give_back(&third, 2));
             });
-            assert!(unlock(&mine, first));
+            give_back(&mine, 0);
             // If that was over before so many steps.
-            unlock(&other, second);
+            give_back(&all[1], 1);
+            give_back(&all[2], 2);
             let words = mine.words();
-            assert_eq!(words.begun.load(SeqCst), words.ended.load(SeqCst), "stopped at step {steps}");
-            assert_eq!(words.ranges_high.load(SeqCst), 0, "stopped at step {steps}: a record is left");
+            assert_eq!(words.begun.load(SeqCst), words.ended.load(SeqCst), "stopped at steps {first} and {second}");
+            assert_eq!(words.ranges_high.load(SeqCst), 0, "stopped at steps {first} and {second}: a record is left");
         };
         Runner::new(RandomScheduler::new(1), shuttle::Config::default()).run(one);
     }
