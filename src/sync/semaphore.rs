@@ -291,8 +291,9 @@ impl Core {
         }
         let mut guard = self.table(patience)?;
         if guard.is_inconsistent() {
-            self.count_anew()?;
+            // In this order: who leaves a mark meanwhile may be counted as before, and is counted again.
             guard.repaired();
+            self.count_anew()?;
         }
         let entry = self.own_entry()?;
         self.make_own(entry)?;
@@ -336,9 +337,8 @@ impl Core {
         };
         lower(0);
         if guard.is_inconsistent() {
-            self.count_anew()?;
             guard.repaired();
-            return Ok(());
+            return self.count_anew();
         }
         self.count_up(n)
     }
@@ -419,8 +419,8 @@ impl Core {
             return Ok(false);
         }
         let mut guard = self.table(patience)?;
-        self.count_anew()?;
         guard.repaired();
+        self.count_anew()?;
         Ok(true)
     }
 
