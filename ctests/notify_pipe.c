@@ -33,7 +33,13 @@ int main(void)
     CHECK(read_some(reader, got, sizeof got) == 0);
     CHECK(end_of(child) == -SIGKILL);
 
+    /* No less one byte of a new writer, which stays. */
+    drained(fd);
     shm_pipe_t *writer = opened_pipe(name, SHM_PIPE_WRITER);
+    write_all(writer, "g", 1);
+    CHECK(readable(fd, 5000));
+    CHECK(read_some(reader, got, sizeof got) == 1);
+
     int none = -1;
     RC(EBADF, shm_pipe_notify_fd(writer, &none));
     RC(EINVAL, shm_pipe_notify_fd(NULL, &none));
