@@ -59,6 +59,10 @@ impl Topic {
         // SYNC: pairs with the Acquire in `try_receive`.
         let done = state.published.compare_exchange(number, number + 1, SeqCst, Relaxed);
         drop(guard);
+        if !self.keep {
+            // Who waits for its turn; where nothing is overwritten subscribers ring for it.
+            state.publishers.ring();
+        }
         done.map_err(|_| finished())?;
         state.subscribers.ring();
         Ok(Some(()))

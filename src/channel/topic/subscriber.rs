@@ -22,11 +22,11 @@ impl Topic {
         self.object.require_writable()?;
         let (state, attachment) = (self.object.state(), self.object.attachment()?);
         let me = attachment.identity()?;
-        if self.own_entry().is_some() {
-            return Err(Error::os(Errno::EBUSY, "this handle is a subscriber already: open another one"));
-        }
         let attempt = || {
             let Some(_guard) = turn::take(&state.publishing, attachment)? else { return Ok(None) };
+            if self.own_entry().is_some() {
+                return Err(Error::os(Errno::EBUSY, "this handle is a subscriber already: open another one"));
+            }
             let is_free = |index: &usize| self.all.entry(*index).is_some_and(|entry| entry.owner.load(SeqCst) == 0);
             let mut free = (0..self.all.len()).find(is_free);
             if free.is_none() && self.all.drop_dead(attachment)? > 0 {
@@ -81,6 +81,10 @@ impl Topic {
                 copied = self.copy(number, buffer)?;
             }
             // An exchange: another thread may read through the same handle.
+            if copied.is_none() && published & FINISHED != 0 {
+                // Who was about to publish when the topic was finished has destroyed the last one, and nothing follows it.
+                return Err(at_end());
+            }
             if let Some(len) = copied
                 && entry.position.compare_exchange(begin, number + 1, SeqCst, Relaxed).is_ok()
             {
