@@ -136,6 +136,8 @@ PyObject *held_release(PyObject *self, PyObject *args)
 PyObject *held_enter(PyObject *self, PyObject *args)
 {
     (void)args;
+    if (((QuickHeld *)self)->handle.object == NULL)
+        return slowly(HELD_ENTER, self, no_arguments);
     Py_INCREF(self);
     return self;
 }

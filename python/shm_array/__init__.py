@@ -14,9 +14,9 @@ any order. An array lives until it is unlinked, or until its last user closes it
 it ever removes it. Each array is a valid .npy file as well: ``np.load("/dev/shm/temperature", mmap_mode="r")``.
 
 Lock, RLock, Condition, Semaphore, BoundedSemaphore, Event, Barrier, Queue, JoinableQueue and Pipe stand beside the
-arrays, as in multiprocessing: `import shm_array` in the place of `import multiprocessing`, and a killed process hangs
-nobody. Frames (the latest of many whole arrays), Topic (one to many), Signals (named bits) and Fifo (bytes) have no
-counterpart there.
+arrays, with the names and methods of multiprocessing's: take them from here in the place of there (processes and pools
+still come from there), and a killed process hangs nobody. Frames (the latest of many whole arrays), Topic (one to
+many), Signals (named bits) and Fifo (bytes) have no counterpart there.
 
 Everything here is ctypes over libshm_array.so; the calls that programs make most often also go through a small compiled
 module, where it is there. Where to look:

@@ -30,7 +30,10 @@ def as_shape(shape):
 
 def whole(label, value, bits=64):
     """A whole number that C can hold."""
-    number = operator.index(value)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{label} is {value!r}, expected a whole number") from None
     if not 0 <= number < 2**bits:
         raise ValueError(f"{label} is {value}, expected a whole number from 0 on, below 2**{bits}")
     return number

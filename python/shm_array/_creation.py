@@ -36,6 +36,8 @@ def copy(x, name=None, *, order="K", **options):
 
     The elements are filled in while the new array is locked. Raises what create() raises.
     """
+    if options.get("exist_ok"):
+        raise ValueError("a copy with exist_ok would overwrite the elements of an array that is in use")
     x = np.asanyarray(x)
     array = create(name, x.shape, x.dtype, _order(order, x), **options)
     try:
@@ -87,12 +89,17 @@ def from_file(path, name=None, *, dtype=None, shape=None, offset=0, order="C", *
     To use a .npy file where it lies, without reading it, open() it, or adopt() it. Raises FileNotFoundError, ValueError
     (not a .npy file, or cut short), DtypeError, and what create() raises.
     """
-    path = os.path.abspath(path)
+    path = os.path.abspath(os.fsdecode(path))
     if dtype is None:
         return copy(open(f"file://{path}", untracked=True), name, **options)
     dtype = np.dtype(dtype)
+    if dtype.itemsize == 0:
+        raise ValueError(f"dtype is {dtype}, whose elements have no bytes: give one with a length")
     if shape is None:
-        shape = ((os.path.getsize(path) - offset) // dtype.itemsize,)
+        size = os.path.getsize(path)
+        if not 0 <= offset <= size:
+            raise ValueError(f"offset is {offset}, expected 0 to {size}, which is where {path} ends")
+        shape = ((size - offset) // dtype.itemsize,)
     if 0 in as_shape(shape):  # a mapping of nothing is an error to numpy
         return create(name, shape, dtype, order, **options)
     return copy(np.memmap(path, dtype, "r", offset, as_shape(shape), order), name, **options)
@@ -103,7 +110,8 @@ def adopt(path):
 
     The file stays a valid .npy. One that is adopted already is opened. Raises what open() raises.
     """
-    return open(path if "://" in str(path) else f"file://{os.path.abspath(path)}", "r+", adopt=True)
+    path = os.fsdecode(path)
+    return open(path if "://" in path else f"file://{os.path.abspath(path)}", "r+", adopt=True)
 
 
 def exists(name):

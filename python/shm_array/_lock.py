@@ -55,13 +55,13 @@ class Held(QuickHeld):
     def append(self, rows):
         """Add rows behind the last one (order "F": columns), within the capacity; returns the array in its new shape.
 
-        rows  an array of the same dtype, and of the same shape but for its growing axis
+        rows  an array of the same shape but for its growing axis, with values that the dtype can hold
         """
         if self._handle is None:
             raise ValueError("the lock has been given back: append() works only while it is held")
         whole_array = self._array._over(self._opened.duplicate())
         axis = -1 if whole_array.flags.fnc else 0
-        rows = np.asarray(rows, whole_array.dtype, order="F" if axis else "C")
+        rows = _held_by(whole_array.dtype, rows, "F" if axis else "C")
         if rows.ndim != whole_array.ndim or rows[(..., slice(0)) if axis else slice(0)].shape != (
             whole_array[(..., slice(0)) if axis else slice(0)].shape
         ):
@@ -86,6 +86,8 @@ class Held(QuickHeld):
             self._opened.put_aside(handle)
 
     def __enter__(self):
+        if self._handle is None:
+            raise ValueError("the lock has been given back: call lock() again")
         return self
 
     def __exit__(self, *exception):
@@ -145,6 +147,17 @@ def unlock(handle, rows):
         library.shm_array_unlock(handle)
     else:
         library.shm_array_unlock_range(handle, *rows)
+
+
+def _held_by(dtype, rows, order):
+    """Rows as elements of that dtype; TypeError where it cannot hold them."""
+    rows = np.asarray(rows)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is wrong is looked at
+        converted = np.asarray(rows, dtype, order=order)
+    casting = "safe" if dtype.kind in "biu" else "same_kind"
+    if not np.can_cast(rows.dtype, dtype, casting) and not np.array_equal(converted, rows):
+        raise TypeError(f"rows of {rows.dtype} have values that {dtype} cannot hold: convert them with astype() first")
+    return converted
 
 
 def _range(opened, rows):

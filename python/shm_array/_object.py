@@ -24,6 +24,7 @@ class Object(Quick):
 
     _kind = None  # as in the names of the library's functions
     _Handle = None
+    _which = None  # device and inode, once that is needed
     _open_flags = _library.OBJECT_WRITE
 
     def __init_subclass__(cls):
@@ -79,13 +80,27 @@ class Object(Quick):
         return got
 
     def unlink(self):
-        """Remove the name: nobody can open it any more; who has it open keeps it."""
+        """Remove the name: nobody can open it any more; who has it open keeps it.
+
+        OSError with ESTALE if the name is another one's by now.
+        """
+        self._note_which()
+        if self._which is not None and self._which not in (there := _standing(self.name)) and there:
+            raise OSError(errno.ESTALE, "the name is another one's by now, and was left to it", self.name)
         check(getattr(library, f"shm_{self._kind}_unlink")(as_name(self.name)), self.name)
 
     def close(self):
         """Use it no more. What was taken through it is given back when no thread is inside a call any longer."""
         self._own_descriptor = None
+        self._note_which()
         self._handle = None
+
+    def _note_which(self):
+        if self._handle is not None and self.name:
+            try:
+                self._which = _find(self)[0]
+            except Exception:  # too many descriptors, or the interpreter's end: unlink() then goes by the name alone
+                pass
 
     def _check(self, code):
         if code != 0:
@@ -121,17 +136,26 @@ def _find(item):
     """Device and inode, and by which name other processes open it: None where it has none, or has it no more."""
     descriptor = item._fresh_descriptor()
     mine = os.fstat(descriptor.number)
-    places = [item.name[7:]] if item.name.startswith("file://") else [f"/dev/shm/{item.name}"]
-    if places[0][:9] == "/dev/shm/" and os.environ.get("SHM_ARRAY_DIR"):
-        places.append(os.path.join(os.environ["SHM_ARRAY_DIR"], item.name))
-    for place in places if item.name else ():
+    which = mine.st_dev, mine.st_ino
+    place = _standing(item.name).get(which)
+    if place is None:
+        return which, None
+    return which, item.name if place.startswith("/dev/shm/") else f"file://{place}"
+
+
+def _standing(name):
+    """What has a name now, in each place where a name may stand: paths, by device and inode."""
+    places = [name[7:]] if name.startswith("file://") else [f"/dev/shm/{name}"] if name else []
+    if name and places[0][:9] == "/dev/shm/" and os.environ.get("SHM_ARRAY_DIR"):
+        places.append(os.path.join(os.environ["SHM_ARRAY_DIR"], name))
+    standing = {}
+    for place in places:
         try:
-            stands = os.path.samestat(mine, os.lstat(place))
+            found = os.lstat(place)
         except OSError:
             continue
-        if stands:
-            return (mine.st_dev, mine.st_ino), item.name if place.startswith("/dev/shm/") else f"file://{place}"
-    return (mine.st_dev, mine.st_ino), None
+        standing.setdefault((found.st_dev, found.st_ino), place)
+    return standing
 
 
 def _reduce_for_one(item):

@@ -10,7 +10,10 @@ The methods are the standard library's. What differs is what happens when a proc
 
 import ctypes
 import errno
+import os
+import sys
 import threading
+import weakref
 
 from . import _asyncio, _library
 from ._arguments import whole
@@ -35,12 +38,13 @@ class Semaphore(Object):
 
     _kind = "semaphore"
     _Handle = _library.SemaphoreHandle
-    _which = _library.SEMAPHORE_SIGNALLING
+    _sort = _library.SEMAPHORE_SIGNALLING
 
     def __init__(self, value=1, *, name=None, exist_ok=False, lifetime="until-unlinked"):
-        if not 0 <= value <= _library.SEMAPHORE_MAX_VALUE:
+        value = whole("value", value)
+        if value > _library.SEMAPHORE_MAX_VALUE:
             raise ValueError(f"value is {value}, expected 0 to {_library.SEMAPHORE_MAX_VALUE}")
-        self._create(name, lifetime, exist_ok, self._which, value)
+        self._create(name, lifetime, exist_ok, self._sort, value)
 
     def acquire(self, block=True, timeout=None):
         """Take one, waiting at most `timeout` seconds: True, or False if there was none."""
@@ -106,7 +110,7 @@ class BoundedSemaphore(Semaphore):
     Parameters as of Semaphore. Only the process that acquired may release: ValueError otherwise.
     """
 
-    _which = _library.SEMAPHORE_OWNED
+    _sort = _library.SEMAPHORE_OWNED
 
 
 class Event(Object):
@@ -160,6 +164,14 @@ class Event(Object):
         return number.value
 
 
+def _leave_at_exit(barrier):
+    """A child of multiprocessing ends without closing anything, which to the others would be a participant's death."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and sys.modules["multiprocessing.process"].parent_process() is not None:
+        close = weakref.WeakMethod(barrier.close)
+        util.Finalize(None, lambda: (bound := close()) and bound(), exitpriority=0)
+
+
 class Barrier(Object):
     """multiprocessing.Barrier: `parties` wait until all have come. Raises threading.BrokenBarrierError as it does.
 
@@ -177,13 +189,19 @@ class Barrier(Object):
     _Handle = _library.BarrierHandle
 
     def __init__(self, parties, action=None, timeout=None, *, name=None, exist_ok=False, lifetime="until-unlinked"):
-        self._create(name, lifetime, exist_ok, parties)
-        self._own = create(name and f"{name}.state", 2, "i8", exist_ok=exist_ok, lifetime=lifetime)
+        self._create(name, lifetime, exist_ok, whole("parties", parties, 32))
+        try:
+            self._own = create(name and f"{name}.state", 2, "i8", exist_ok=exist_ok, lifetime=lifetime)
+        except BaseException:
+            if name is not None and not exist_ok:
+                super().unlink()
+            raise
         self._action, self._timeout = action, timeout
 
     def _begin(self, handle):
         super()._begin(handle)
         self.parties = self.stat().participants
+        self._member = None  # the process that leaves in good order
 
     def _state(self):
         return self._own, self._action, self._timeout
@@ -193,6 +211,9 @@ class Barrier(Object):
 
     def wait(self, timeout=None):
         """Come, and wait until all have: a number from 0 to parties - 1, another one for each."""
+        if self._member != os.getpid():
+            self._member = os.getpid()
+            _leave_at_exit(self)
         timeout = self._timeout if timeout is None else timeout
         last = self._meet(timeout) == self.parties - 1
         if self._action is not None:

@@ -32,7 +32,9 @@ class Signals(Object):
     _Handle = _library.EventHandle
 
     def __init__(self, names=(), *, name=None, exist_ok=False, lifetime="until-unlinked", permissions=None, slots=None):
-        encoded = [each.encode() for each in names]
+        if isinstance(names, (str, bytes)):
+            raise TypeError(f"names is {names!r}, expected a sequence such as [{names!r}]; what others open is name=")
+        encoded = [_encoded(each) for each in names]
         texts = (ctypes.c_char_p * len(encoded))(*encoded) if encoded else None
         self._create(name, lifetime, exist_ok, texts, len(encoded), permissions=permissions, slots=slots)
 
@@ -115,7 +117,8 @@ class Signals(Object):
         mask = 0
         for bit in bits:
             number = self._numbers.get(bit, bit)
-            if not isinstance(number, int) or not 0 <= number < _BITS:
+            number = number.__index__() if hasattr(number, "__index__") else -1
+            if not 0 <= number < _BITS:
                 known = ", ".join(self.names) or "numbers from 0 to 63"
                 raise ValueError(f"there is no bit {bit!r}: {known}")
             mask |= 1 << number
@@ -123,3 +126,9 @@ class Signals(Object):
 
     def _words(self, mask):
         return {self._names.get(bit, bit) for bit in range(_BITS) if mask >> bit & 1}
+
+
+def _encoded(name):
+    if not isinstance(name, str) or "\0" in name:
+        raise ValueError(f"a bit's name is {name!r}, expected a text without a null character")
+    return name.encode()

@@ -95,7 +95,7 @@ def create(
     numa_nodes   their numbers, below 64
     exist_ok     open the array that is there already, if it has the same dtype, shape and order
 
-    Raises FileExistsError, DtypeError, ArgumentError, MemoryError or OSError (ENOSPC and the like, with the figures).
+    Raises FileExistsError, DtypeError, ArgumentError or OSError (ENOSPC, ENOMEM and the like, with the figures).
     Nothing is left behind then.
     """
     # numpy's own reading of shape and dtype: "S" has one byte, and the axes of a subarray dtype go to the shape.
@@ -138,10 +138,14 @@ def create(
         remember(opened_of(array), name, "r+", untracked)
     if fill is not None:
         try:
-            with array.lock():
+            if untracked:  # without a lock
                 _fill(array, fill)
+            else:
+                with array.lock():
+                    _fill(array, fill)
         except BaseException:
-            array.unlink()
+            if name is not None:
+                array.unlink()
             raise
     return array
 
@@ -184,7 +188,8 @@ def open(name, mode="r", *, untracked=False, adopt=False, id=None, populate=Fals
 def open_fd(fd, mode="r", *, untracked=False, adopt=False):
     """Open the array behind a file descriptor, which stays the caller's: one inherited, or received over a socket."""
     handle = _library.Handle()
-    check(library.shm_array_open_fd(fd, _open_flags(mode, untracked, adopt), ctypes.byref(handle)))
+    number = whole("fd", fd, 31)
+    check(library.shm_array_open_fd(number, _open_flags(mode, untracked, adopt), ctypes.byref(handle)))
     return Array._over(handle, untracked)
 
 
@@ -311,8 +316,10 @@ class Array(Plain):
         path = opened.path or f"/proc/self/fd/{opened.fileno()}"
         access = "rb" if opened.mode == "r" else "r+b"
         with io.open(path, access, opener=lambda *_: os.dup(opened.fileno())) as file:
-            whole = np.memmap(file, np.uint8, opened.mode, opened.identity().data_offset, (max(opened.nbytes, 1),))
-        place = opened.place_of(self)
+            # From the header on, so that there is something to map where there are no elements.
+            start = opened.identity().data_offset
+            whole = np.memmap(file, np.uint8, opened.mode, 0, (start + opened.nbytes,))
+        place = start + opened.place_of(self)
         result = np.ndarray.__new__(np.memmap, self.shape, self.dtype, whole, place, self.strides)
         result._mmap, result.filename, result.mode = whole._mmap, whole.filename, whole.mode
         result.offset = whole.offset + place

@@ -188,3 +188,37 @@ def test_resize_tells_where_it_is():
         a.resize(9)
     with a.lock() as held:
         assert held.resize(9).shape == (9,)
+
+
+def test_a_copy_never_overwrites_what_is_there(name):
+    a = shm_array.create(name, 3, fill=5.0)
+    for call in (shm_array.copy, shm_array.asarray):
+        with pytest.raises(ValueError, match="exist_ok would overwrite"):
+            call(np.zeros(3), name, exist_ok=True)
+    assert shm_array.exists(name) and (a == 5).all()
+
+
+def test_without_a_lock_it_is_filled_all_the_same(name):
+    for each in (name, None):
+        assert (shm_array.full(3, 7, name=each, untracked=True) == 7).all()
+
+
+def test_paths_are_text_or_bytes(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.arange(3))
+    assert list(shm_array.from_file(os.fsencode(path))) == [0, 1, 2]
+    assert list(shm_array.adopt(os.fsencode(path))) == [0, 1, 2]
+
+
+def test_bare_elements_must_be_there(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"12345678")
+    with pytest.raises(ValueError, match="no bytes"):
+        shm_array.from_file(path, dtype="V0")
+    with pytest.raises(ValueError, match="offset is 9, expected 0 to 8"):
+        shm_array.from_file(path, dtype="u1", offset=9)
+
+
+def test_memmap_of_no_elements(tmp_path):
+    np.save(tmp_path / "none.npy", np.empty((0, 3)))
+    assert shm_array.open(tmp_path / "none.npy").memmap().shape == (0, 3)

@@ -423,3 +423,21 @@ def test_a_lock_that_is_held_is_nobody_elses(name):
         with pytest.raises(TypeError, match="neither be copied nor pickled"):
             attempt(held)
     held.release()
+
+
+def test_a_lock_that_was_given_back_is_no_lock(name):
+    lock = shm_array.create(name, 4, "f8").lock()
+    with lock:
+        pass
+    with pytest.raises(ValueError, match="call lock.. again"), lock:
+        pass
+
+
+def test_what_is_appended_stays_what_it_is(name):
+    a = shm_array.create(name, 1, "i4", capacity=9)
+    with a.lock() as held:
+        for wrong in ([1.5], [3e11], [2**40]):
+            with pytest.raises((TypeError, OverflowError)):
+                held.append(wrong)
+        assert list(held.append([1, 2])) == [0, 1, 2]
+        assert list(held.append([3.0])) == [0, 1, 2, 3]

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 from children import METHODS, ended, start
 
@@ -121,3 +122,14 @@ def test_awaited(control):
         assert await asyncio.wait_for(both, 60) == {"start", "reload"}
 
     asyncio.run(main())
+
+
+def test_names_are_a_sequence_of_texts():
+    with pytest.raises(TypeError, match="expected a sequence such as .'abc'."):
+        shm_array.Signals("abc")
+    for wrong in ("a\0b", 5, b"a"):
+        with pytest.raises(ValueError, match="expected a text without a null"):
+            shm_array.Signals([wrong])
+    signals = shm_array.Signals()
+    signals.set(np.int64(3))
+    assert signals.now == {3}

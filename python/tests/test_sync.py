@@ -1,5 +1,6 @@
 """multiprocessing's synchronisation, by our names: the same answers, by any start method, and no hang after a kill."""
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -382,3 +383,48 @@ def test_what_is_closed_says_so(name):
     with pytest.raises(ValueError, match="closed"):
         event.set()
     assert "closed" in repr(event)
+
+
+@pytest.mark.parametrize("is_closed", (False, True))
+def test_unlink_leaves_another_ones_name_alone(name, is_closed):
+    event = shm_array.Event(name=name)
+    event.unlink()
+    if is_closed:
+        event.close()
+    shm_array.create(name, 3)
+    with pytest.raises(OSError, match="another one's") as caught:
+        event.unlink()
+    assert caught.value.errno == errno.ESTALE and shm_array.exists(name)
+
+
+def meet(barrier):
+    barrier.wait(60)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_barrier_outlasts_the_normal_end_of_participants(method):
+    barrier = shm_array.Barrier(2)
+    for _ in range(3):
+        child = start(method, meet, barrier)
+        barrier.wait(60)
+        ended(child)
+
+
+def test_a_barrier_is_made_as_a_whole_or_not_at_all(name):
+    shm_array.create(f"{name}.state", 3)
+    with pytest.raises(FileExistsError):
+        shm_array.Barrier(2, name=name)
+    assert not shm_array.exists(name)
+    shm_array.unlink(f"{name}.state")
+
+
+def test_arguments_are_whole_numbers_and_said_by_name():
+    notify = shm_array.Condition().notify
+    calls = {"value": shm_array.Semaphore, "parties": shm_array.Barrier, "fd": shm_array.open_fd, "n": notify}
+    for label, call in calls.items():
+        for wrong in (1.5, "2"):
+            with pytest.raises(TypeError, match=f"{label} is .*, expected a whole number"):
+                call(wrong)
+        for wrong in (2**64 + 2, 2**32 + 2, -1):
+            with pytest.raises(ValueError, match=f"{label} is {wrong}"):
+                call(wrong)

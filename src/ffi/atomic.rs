@@ -301,9 +301,14 @@ impl<'a> Element<'a> {
             _ => unsafe { numbers(index, ndim) }.ok_or_else(|| missing("index"))?,
         };
         // Checked before anything is read or written with it: it is how long the caller's values are.
-        if size != array.itemsize() || size > size_of::<u64>() {
+        if size != array.itemsize() {
             let expected = array.itemsize();
             return Err(Error::invalid(format!("a value of {size} bytes, where the array's elements have {expected}")));
+        }
+        if size > size_of::<u64>() {
+            // Of no dtype with such elements: which the operation itself says.
+            array.atomic_load(index)?;
+            return Err(Error::invalid(format!("a value of {size} bytes, expected at most 8")));
         }
         Ok(Element { array, index })
     }
