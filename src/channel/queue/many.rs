@@ -302,7 +302,7 @@ impl Many {
     /// Messages that wait, about.
     pub fn count(&self) -> u64 {
         let waiting = |ring: &Ring| {
-            let (pushed, popped) = ring.counts();
+            let (pushed, popped) = ring.counts(&self.blocks);
             pushed - popped
         };
         let waiting = self.ready.iter().map(waiting).fold(waiting(&self.returned), u64::saturating_add);
@@ -311,18 +311,18 @@ impl Many {
 
     /// Messages committed since the beginning.
     pub fn sent(&self) -> u64 {
-        self.ready.iter().map(|ring| ring.counts().0).fold(0, u64::saturating_add)
+        self.ready.iter().map(|ring| ring.counts(&self.blocks).0).fold(0, u64::saturating_add)
     }
 
-    /// Messages taken since the beginning, again and again those that came back.
+    /// Messages taken since the beginning, about, again and again those that came back.
     pub fn received(&self) -> u64 {
-        self.ready.iter().chain([&self.returned]).map(|ring| ring.counts().1).fold(0, u64::wrapping_add)
+        self.ready.iter().chain([&self.returned]).map(Ring::popped).fold(0, u64::wrapping_add)
     }
 
     /// Messages that wait, about, and all that were listed since the beginning, again and again those that came back. Both
     /// from one look at each ring: whichever message is not in the one figure is not in the other either.
     pub fn arrivals(&self) -> (u64, u64) {
-        let counts = self.ready.iter().chain([&self.returned]).map(Ring::counts);
+        let counts = self.ready.iter().chain([&self.returned]).map(|ring| ring.counts(&self.blocks));
         counts.fold((0, 0), |(waiting, arrived), (pushed, popped)| {
             (u64::saturating_add(waiting, pushed - popped), u64::wrapping_add(arrived, pushed))
         })
@@ -330,13 +330,12 @@ impl Many {
 
     /// Blocks that can be reserved, about.
     pub fn free_blocks(&self) -> u64 {
-        let (pushed, popped) = self.free.counts();
-        pushed - popped
+        self.departures().0
     }
 
     /// Blocks that can be reserved, about, and all that became free since the beginning, from one look.
     pub fn departures(&self) -> (u64, u64) {
-        let (pushed, popped) = self.free.counts();
+        let (pushed, popped) = self.free.counts(&self.blocks);
         (pushed - popped, pushed)
     }
 

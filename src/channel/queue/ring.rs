@@ -7,15 +7,17 @@
 //! | word | holds | changed by |
 //! |---|---|---|
 //! | slot | lap, and a reference or nothing | a push: nothing to a reference; a pop: a stale reference to nothing of the next lap |
-//! | `tail` | about where to push: never beyond the first slot that is free in its lap | anybody, one step at a time |
-//! | `head` | about where to pop: never beyond the first reference that is not cleared | anybody, one step at a time |
+//! | `tail` | about where to push: the first slot that is free in its lap, or one short of it | anybody, one step at a time |
+//! | `head` | about where to pop: the first reference that is not stale, or one short of it | anybody, one step at a time |
 //!
 //! Each operation is one exchange; what follows it is tidying up that others do as well:
 //!
 //! - push: **slot: nothing to reference** | tail + 1
 //! - pop: **holder word: listed version to mine** | slot: reference to nothing of the next lap | head + 1
 //!
-//! A process killed before the bold step has done nothing, and killed after it has done all that matters. (Slots with
+//! A process killed before the bold step has done nothing, and killed after it has done all that matters. Who pushes or
+//! pops at a position has found `tail` or `head` there, so one that was killed leaves it one short: the next push or pop
+//! steps over what is done already, and so does whoever only counts. (Slots with
 //! laps are Dmitry Vyukov's bounded queue; taking by the block's own word is what makes a death between the steps harmless.)
 
 use std::ptr::NonNull;
@@ -264,11 +266,38 @@ impl Ring {
         }
     }
 
-    /// How many have been pushed, and how many popped, since the beginning; about.
-    pub fn counts(&self) -> (u64, u64) {
-        let ends = self.ends();
-        let popped = ends.head.load(Relaxed);
-        (ends.tail.load(Relaxed).max(popped), popped)
+    /// How many have been pushed, and how many popped, since the beginning: all that is done, by the dead too. Where
+    /// others are at work it is about so, and never fewer between the two than there were.
+    pub fn counts(&self, blocks: &Blocks) -> (u64, u64) {
+        // SYNC: SeqCst, as in `Bell::listen`: who listened first sees what was done before a ring that it does not hear.
+        let (head, tail) = (self.ends().head.load(SeqCst), &self.ends().tail);
+        let popped = head.wrapping_add(self.is_popped(blocks, head).into());
+        let tail = tail.load(SeqCst);
+        let pushed = tail.wrapping_add(self.is_pushed(tail).into());
+        (pushed.max(popped), popped)
+    }
+
+    /// About how many have been popped since the beginning, at the price of one load.
+    pub fn popped(&self) -> u64 {
+        self.ends().head.load(Relaxed)
+    }
+
+    /// Whether the push at this position is done: `tail` says so a moment later, or never.
+    fn is_pushed(&self, position: u64) -> bool {
+        let entry = Entry(self.slot(position).load(SeqCst));
+        match entry.ahead_of(position >> self.shift) {
+            0 => entry.block().is_some(),
+            ahead => ahead < BEHIND,
+        }
+    }
+
+    /// Whether the pop at this position is done: `head` says so a moment later, or never.
+    fn is_popped(&self, blocks: &Blocks, position: u64) -> bool {
+        let entry = Entry(self.slot(position).load(SeqCst));
+        match (entry.ahead_of(position >> self.shift), entry.block()) {
+            (0, Some(block)) => block >= blocks.count() || !entry.lists(Holder::of(blocks, block)),
+            (ahead, _) => (1..BEHIND).contains(&ahead),
+        }
     }
 }
 
@@ -286,4 +315,102 @@ impl Listed {
 #[cold]
 fn spoilt() -> Error {
     Error::new(Code::Corrupt, "the queue's rings contradict its blocks: somebody has written into its memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::attachment::Identity;
+
+    /// Memory that is aligned as a segment's is.
+    #[repr(C, align(128))]
+    #[derive(Clone)]
+    struct Line([u8; 128]);
+
+    /// A ring of three blocks, and what it should say.
+    struct Tried {
+        ring: Ring,
+        blocks: Blocks,
+        pushed: u64,
+        popped: u64,
+        _memory: Vec<Line>,
+    }
+
+    impl Tried {
+        const BLOCKS: usize = 3;
+
+        fn new() -> Tried {
+            let mut memory = vec![Line([0; 128]); Tried::BLOCKS + Ring::bytes(Tried::BLOCKS) / 128];
+            let start = NonNull::new(memory.as_mut_ptr()).unwrap().cast::<u8>();
+            // SAFETY: a block of 8 bytes takes a line, and what the ring takes lies behind them; kept beside them.
+            let (blocks, ring) = unsafe {
+                let ring = Ring::new(start.add(128 * Tried::BLOCKS), Tried::BLOCKS);
+                (Blocks::new(start, Tried::BLOCKS, 8), ring)
+            };
+            Tried { ring, blocks, pushed: 0, popped: 0, _memory: memory }
+        }
+
+        fn push(&mut self, is_killed: bool) {
+            if self.pushed - self.popped == Tried::BLOCKS as u64 {
+                return;
+            }
+            // They are popped in the order of the pushes, so this one is out.
+            let block = (self.pushed % Tried::BLOCKS as u64) as usize;
+            self.ring.push(&self.blocks, block, Holder::of(&self.blocks, block).version()).unwrap();
+            self.pushed += 1;
+            if is_killed {
+                self.ring.ends().tail.store(self.pushed - 1, Relaxed);
+            }
+        }
+
+        /// `is_tidy`: the killed one had cleared the slot.
+        fn pop(&mut self, is_killed: bool, is_tidy: bool) {
+            let me = Identity::from_word(1).unwrap();
+            let slot = self.ring.slot(self.popped);
+            let entry = slot.load(Relaxed);
+            let taken = self.ring.pop(&self.blocks, |seen| seen.next(me, 0), |_| ()).unwrap();
+            assert_eq!(taken.is_some(), self.pushed > self.popped);
+            let Some((block, _)) = taken else { return };
+            assert_eq!(block as u64, self.popped % Tried::BLOCKS as u64);
+            self.popped += 1;
+            if is_killed {
+                self.ring.ends().head.store(self.popped - 1, Relaxed);
+            }
+            if is_killed && !is_tidy {
+                slot.store(entry, Relaxed);
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_dead_have_done_is_counted_wherever_they_were_killed() {
+        const STEPS: u32 = 7;
+        for sequence in 0..5_u32.pow(STEPS) {
+            let mut tried = Tried::new();
+            for step in 0..STEPS {
+                match sequence / 5_u32.pow(step) % 5 {
+                    0 => tried.push(false),
+                    1 => tried.push(true),
+                    2 => tried.pop(false, true),
+                    3 => tried.pop(true, true),
+                    _ => tried.pop(true, false),
+                }
+                assert_eq!(tried.ring.counts(&tried.blocks), (tried.pushed, tried.popped), "{sequence}, {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_positions_are_counted_without_an_end() {
+        let tried = Tried::new();
+        for (head, tail) in [(u64::MAX, 0), (0, u64::MAX), (u64::MAX, u64::MAX), (1 << 63, 5), (5, 1 << 40)] {
+            tried.ring.ends().head.store(head, Relaxed);
+            tried.ring.ends().tail.store(tail, Relaxed);
+            for slot in [0, u64::MAX, BEHIND << (BLOCK_BITS + VERSION_BITS)] {
+                (0..4).for_each(|position| tried.ring.slot(position).store(slot, Relaxed));
+                let (pushed, popped) = tried.ring.counts(&tried.blocks);
+                assert!(pushed >= popped);
+            }
+        }
+    }
 }
