@@ -33,8 +33,8 @@
 //!
 //! `mend` looks for the dead now and then: before a sleep, and among the takes of a busy consumer.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -181,7 +181,8 @@ impl Many {
 
     /// Blocks that somebody took last, and whose holder is `wanted`, of which is said whether it lives.
     fn held(&self, attachment: &Attachment, wanted: impl Fn(Holder, bool) -> bool) -> Result<Vec<(usize, Holder)>> {
-        let mut verdicts = HashMap::from([(attachment.identity()?.bits(), true)]);
+        // Not a HashMap, which asks the kernel for random numbers and panics where a sandbox refuses them.
+        let mut verdicts = BTreeMap::from([(attachment.identity()?.bits(), true)]);
         let mut held = Vec::new();
         for block in 0..self.blocks.count() {
             let holder = Holder::of(&self.blocks, block);
