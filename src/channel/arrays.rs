@@ -19,10 +19,11 @@
 
 use std::time::Duration;
 
-use super::queue::{Queue, Sort};
+use super::queue::{Message, Queue, Sort};
 use crate::array::options::OpenFlags;
 use crate::array::{Array, Geometry};
 use crate::error::{Code, Errno, Error, Result};
+use crate::os::name::LONGEST_PATH;
 use crate::os::time::Timeout;
 use crate::segment::Access;
 use crate::segment::format::MAX_NDIM;
@@ -30,6 +31,7 @@ use crate::segment::format::MAX_NDIM;
 const VERSION: u32 = 1;
 const WHOLE: u32 = u32::MAX;
 const FIXED: usize = 40;
+const LONGEST: usize = FIXED + 16 * MAX_NDIM + LONGEST_PATH;
 
 impl Queue {
     /// Send an array, of whatever size. It is kept for `keep`, at most a day, although nobody may have it open.
@@ -72,9 +74,7 @@ impl Queue {
             self.put_back_as_it_was(&message)?;
             return Err(super::queue::refusals::other_sort(message.sort));
         }
-        let mut parcel = vec![0; message.len];
-        self.copy(&message, &mut parcel);
-        let opened = unwrap(&parcel).and_then(|sent| sent.open(flags.into()));
+        let opened = self.parcel(&message).and_then(|parcel| unwrap(&parcel)?.open(flags.into()));
         match opened {
             Ok((array, is_leased)) => {
                 self.release(message.token)?;
@@ -94,6 +94,20 @@ impl Queue {
                 Err(Error::new(error.code(), format!("{} (its message was dropped)", error.detail())))
             }
         }
+    }
+}
+
+impl Queue {
+    /// The handle that a message should be. How long it is said to be, anybody may have written.
+    fn parcel(&self, message: &Message) -> Result<Vec<u8>> {
+        if message.len > LONGEST {
+            let len = message.len;
+            let words = format!("a message that should carry an array has {len} bytes: no array's handle is so long");
+            return Err(Error::new(Code::Corrupt, words));
+        }
+        let mut parcel = vec![0; message.len];
+        self.copy(message, &mut parcel);
+        Ok(parcel)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::error::{Context, Error, Result};
 pub const SHM_DIRECTORY: &str = "/dev/shm";
 /// The environment variable with the second directory that holds names.
 pub const VARIABLE: &str = "SHM_ARRAY_DIR";
+/// Bytes of the longest path that the kernel takes; so no name is longer.
+pub const LONGEST_PATH: usize = libc::PATH_MAX as usize;
 const LONGEST: usize = 200;
 
 /// Where a segment lives.
