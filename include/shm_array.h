@@ -2107,6 +2107,10 @@ int shm_queue_finish(const shm_queue_t *queue);
 // Read it (8 bytes) first, then receive or take with a timeout of 0 until there is nothing: another may have been faster. See
 // shm_array_notify_fd().
 //
+// Where somebody has a message reserved when the queue is finished (EAGAIN until then), it becomes readable again when the
+// end has come: ENODATA. A message that was given back is told of as a new one is; with SHM_QUEUE_SPSC to descriptors of
+// that same handle, since no other may receive it. Nor is the end of a consumer told there, whose place others may take.
+//
 // Returns:
 //   EMFILE  each needs two descriptors. EINVAL: NULL.
 //

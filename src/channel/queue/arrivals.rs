@@ -1,6 +1,7 @@
 //! Descriptors that become readable when there is a message, or room for one.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::single::Single;
@@ -14,7 +15,13 @@ use crate::sync::notifier::{Sight, Source};
 pub(super) struct Arrivals {
     pub object: Arc<Object<QueueState>>,
     pub engine: Engine,
+    /// Messages that this handle gave back, where nobody else could receive them ([`Engine::Single`]).
+    pub given_back: Arc<AtomicU64>,
 }
+
+/// Beside the counts of a source: the end has come. Not one more of them: with the next message that somebody gives back
+/// it is not the end any more, and what is counted must change all the same.
+const AT_END: u64 = 1 << 63;
 
 impl Source for Arrivals {
     fn bell(&self) -> &Bell {
@@ -32,6 +39,8 @@ impl Source for Arrivals {
 
     fn look(&self) -> Sight {
         let state = self.object.state();
+        let is_closed = self.engine.is_closed(state);
+        let mut is_at_end = false;
         let (count, arrived) = match &self.engine {
             Engine::Many(many) => {
                 if many.count() == 0
@@ -40,16 +49,19 @@ impl Source for Arrivals {
                 {
                     // Whoever cannot is not told of them now, but the next time.
                     let _ = many.mend(attachment);
+                    // No bell rings for what was reserved and is not sent after all.
+                    is_at_end = is_closed && many.is_settled(attachment).unwrap_or(false);
                 }
                 many.arrivals()
             }
             Engine::Single(_) => {
                 let (sent, acknowledged) = Single::counts(&state.seats);
-                (sent - acknowledged, sent)
+                (sent - acknowledged, sent.wrapping_add(self.given_back.load(SeqCst)))
             }
         };
-        let closed = u64::from(state.closed.load(SeqCst) != 0);
-        Sight { is_ready: count > 0 || closed != 0, begun: arrived + closed, ended: arrived + closed }
+        let end = if is_at_end { AT_END } else { 0 };
+        let seen = arrived.wrapping_add(is_closed.into()) ^ end;
+        Sight { is_ready: count > 0 || is_closed, begun: seen, ended: seen }
     }
 }
 
@@ -93,7 +105,8 @@ impl Source for Departures {
                 (sent - acknowledged < single.blocks.count() as u64, acknowledged)
             }
         };
-        let closed = u64::from(state.closed.load(SeqCst) != 0);
-        Sight { is_ready: has_room || closed != 0, begun: freed + closed, ended: freed + closed }
+        let is_closed = self.engine.is_closed(state);
+        let seen = freed.wrapping_add(is_closed.into());
+        Sight { is_ready: has_room || is_closed, begun: seen, ended: seen }
     }
 }

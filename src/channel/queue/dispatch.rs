@@ -162,6 +162,8 @@ impl Queue {
             Engine::Many(many) => many.give_back(Taken::from_token(place.token), again),
             Engine::Single(single) => {
                 single.give_back(&self.object.state().seats, again);
+                // Who else would be told could not receive it: this handle has the consumer's seat.
+                self.given_back.fetch_add(1, SeqCst);
                 Ok(())
             }
         }

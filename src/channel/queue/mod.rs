@@ -158,12 +158,24 @@ pub struct Queue {
     typed: Typed,
     priorities: u32,
     pace: Pace,
+    /// See [`Arrivals`].
+    given_back: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
 enum Engine {
     Many(Many),
     Single(Box<Single>),
+}
+
+impl Engine {
+    /// Whether nothing is sent any more: what senders and receivers go by.
+    fn is_closed(&self, state: &QueueState) -> bool {
+        match self {
+            Engine::Many(_) => state.closed.load(SeqCst) != 0,
+            Engine::Single(_) => Single::is_closed(&state.seats),
+        }
+    }
 }
 
 impl Queue {
@@ -217,6 +229,7 @@ impl Queue {
             typed,
             priorities,
             pace: Pace::default(),
+            given_back: Arc::default(),
         })
     }
 
@@ -255,7 +268,8 @@ impl Queue {
     /// A descriptor that becomes readable when there is a message to take, or will never be one.
     pub fn notify_fd(&self) -> Result<OwnedFd> {
         let engine = engine(&self.object)?;
-        self.watches.add(Arc::new(Arrivals { object: self.object.clone(), engine }), None)
+        let (object, given_back) = (self.object.clone(), self.given_back.clone());
+        self.watches.add(Arc::new(Arrivals { object, engine, given_back }), None)
     }
 
     /// A descriptor that becomes readable when there is room for a message, or will never be any.
@@ -268,10 +282,11 @@ impl Queue {
     pub fn finish(&self) -> Result<()> {
         self.object.require_writable()?;
         let state = self.object.state();
-        state.closed.store(1, SeqCst);
+        // The seats are what counts where there are any (`Engine::is_closed`): closed by one exchange, or not at all.
         if self.is_single() {
             Single::close(&state.seats);
         }
+        state.closed.store(1, SeqCst);
         self.ends().receivers.ring();
         self.ends().senders.ring();
         Ok(())
@@ -316,22 +331,12 @@ impl Queue {
     /// The moment, for people and monitors.
     pub fn stat(&self) -> QueueStat {
         let state = self.object.state();
-        let count = self.count();
+        let (count, closed) = (self.count(), self.engine.is_closed(state));
         match &self.engine {
-            Engine::Many(many) => QueueStat {
-                count,
-                out: many.out(count),
-                sent: many.sent(),
-                closed: state.closed.load(Relaxed) != 0,
-                single: false,
-            },
-            Engine::Single(_) => QueueStat {
-                count,
-                out: 0,
-                sent: Single::counts(&state.seats).0,
-                closed: Single::is_closed(&state.seats),
-                single: true,
-            },
+            Engine::Many(many) => QueueStat { count, out: many.out(count), sent: many.sent(), closed, single: false },
+            Engine::Single(_) => {
+                QueueStat { count, out: 0, sent: Single::counts(&state.seats).0, closed, single: true }
+            }
         }
     }
 

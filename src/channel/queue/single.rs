@@ -338,7 +338,7 @@ impl Single {
     }
 
     pub fn is_closed(seats: &[Seat; 2]) -> bool {
-        seats[0].position.load(Relaxed) & CLOSED != 0
+        seats[0].position.load(SeqCst) & CLOSED != 0
     }
 
     /// Messages committed, and acknowledged, since the beginning.
