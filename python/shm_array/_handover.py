@@ -186,10 +186,7 @@ def _arrive_by_descriptor(descriptor, ticket):
     try:
         number = descriptor.detach()
     except Exception as error:
-        words = (
-            f"its sender ended before the descriptor was fetched ({error!r}): give it a name, or let the sender wait"
-        )
-        return NotArrived(ArrivalError(errno.ESTALE, words, None))
+        return NotArrived(not_fetched(error))
     try:
         return _view(open_fd(number, ticket.mode, untracked=ticket.untracked), ticket)
     except ArrivalError as error:
@@ -198,6 +195,22 @@ def _arrive_by_descriptor(descriptor, ticket):
         return NotArrived(ArrivalError(getattr(error, "errno", None) or errno.ESTALE, str(error), None))
     finally:
         os.close(number)
+
+
+def not_fetched(error):
+    """Why the descriptor of what has no name could not be had, in words."""
+    from multiprocessing import AuthenticationError
+
+    if isinstance(error, AuthenticationError):
+        words = (
+            "what has no name travels only between a process and those that multiprocessing started from it, which "
+            f"have the same authkey: give it a name ({error!r})"
+        )
+    else:
+        words = (
+            f"its sender ended before the descriptor was fetched ({error!r}): give it a name, or let the sender wait"
+        )
+    return ArrivalError(errno.ESTALE, words, None)
 
 
 def _view(whole, ticket):

@@ -7,7 +7,7 @@ import os
 from . import _library
 from ._arguments import as_name, one_of, whole
 from ._errors import ArrivalError
-from ._handover import LEASE_SECONDS, NotArrived, boot_id, elsewhere, mount_namespace, teach
+from ._handover import LEASE_SECONDS, NotArrived, boot_id, elsewhere, mount_namespace, not_fetched, teach
 from ._library import check, library
 from ._opened import Descriptor
 from ._quick import Quick
@@ -214,8 +214,7 @@ def _arrive_by_descriptor(cls, descriptor, state):
     try:
         number = descriptor.detach()
     except Exception as error:
-        words = f"its sender ended before the descriptor was fetched ({error!r}): give it a name"
-        return NotArrived(ArrivalError(errno.ESTALE, words, None))
+        return NotArrived(not_fetched(error))
     try:
         handle = cls._Handle()
         check(getattr(library, f"shm_{cls._kind}_open_fd")(number, _flags(cls, state), ctypes.byref(handle)))

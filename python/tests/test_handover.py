@@ -448,3 +448,35 @@ def test_a_pool_that_is_forked_while_threads_are_at_work(a):
         for thread in threads:
             thread.join()
     assert a[1, 0] == 6 * 2**10
+
+
+SEND = """
+import sys, multiprocessing.connection, shm_array
+with multiprocessing.connection.Listener(sys.argv[1], authkey=b"key") as listener:
+    print("listening", flush=True)
+    with listener.accept() as connection:
+        for each in (shm_array.zeros(3), shm_array.Queue()):
+            connection.send(each)
+        connection.recv()
+"""
+
+RECEIVE = """
+import sys, multiprocessing.connection, shm_array
+with multiprocessing.connection.Client(sys.argv[1], authkey=b"key") as connection:
+    for _ in range(2):
+        try:
+            connection.recv().name
+        except shm_array.ArrivalError as error:
+            print(error)
+    connection.send(None)
+"""
+
+
+def test_what_has_no_name_does_not_come_to_a_stranger(start, run, tmp_path):
+    path = tmp_path / "socket"
+    sender = start(SEND, path)
+    assert sender.stdout.readline() == "listening\n"
+    for line in run(RECEIVE, path).splitlines():
+        assert "same authkey" in line and "give it a name" in line and "ended" not in line
+    sender.communicate(timeout=60)
+    assert sender.returncode == 0
