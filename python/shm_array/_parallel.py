@@ -6,6 +6,8 @@ import os
 
 import numpy as np
 
+from ._arguments import whole
+
 
 def parallel_for(array, function, axis=0, workers=None, progress=False):
     """Call function(block, start) for blocks of rows, in other processes, and return the list of its results, in order.
@@ -24,9 +26,14 @@ def parallel_for(array, function, axis=0, workers=None, progress=False):
     from ._creation import asarray
 
     shared = asarray(array)
-    axis = axis + shared.ndim if axis < 0 else axis
-    length = operator.index(shared.shape[axis])
-    workers = workers or len(os.sched_getaffinity(0))
+    try:
+        axis = range(shared.ndim)[operator.index(axis)]
+    except IndexError:
+        raise IndexError(f"axis is {axis}, and the array has {shared.ndim} dimensions") from None
+    length = shared.shape[axis]
+    workers = len(os.sched_getaffinity(0)) if workers is None else whole("workers", workers)
+    if workers == 0:
+        raise ValueError("workers is 0, expected one or more, or None for one for each processor")
     # A few blocks for each worker: so all are done at about the same time, though some blocks take longer.
     edges = np.unique(np.linspace(0, length, min(length, 4 * workers) + 1).astype(int)).tolist()
     starts = edges[:-1]

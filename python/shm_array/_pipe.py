@@ -8,7 +8,7 @@ import pickle
 import struct
 
 from . import _asyncio, _library, _on_the_way
-from ._arguments import as_name, one_of
+from ._arguments import as_name, one_of, whole
 from ._handover import teach
 from ._library import check, library
 from ._object import Object, _reduce_for_many, _reduce_for_one
@@ -40,7 +40,7 @@ class End(Object):
         """One end, or both, of a new pipe; with `exist_ok` of one that is there."""
         self = cls.__new__(cls)
         self._ends = ends
-        self._create(name, lifetime, exist_ok, capacity, ends)
+        self._create(name, lifetime, exist_ok, whole("capacity", capacity), ends)
         return self
 
     @classmethod
@@ -166,6 +166,7 @@ class Connection(QuickConnection):
                 raise TypeError(f"{end!r} is no end of a pipe: Pipe() and Connection.open() make Connections")
         self._reader, self._writer = reader, writer
         self._pollable = None
+        self._pollable_of = None  # the process whose descriptor it is
 
     def _pipe_ends(self):
         return [end for end in (self._reader, self._writer) if end is not None]
@@ -273,13 +274,21 @@ class Connection(QuickConnection):
 
     def fileno(self):
         """A descriptor, readable while there is something to receive: for select and multiprocessing's wait()."""
+        self._forget_parents_descriptor()
         if self._pollable is None:
-            self._pollable = self._need(self._reader, "receiving").notify_descriptor()
+            self._pollable, self._pollable_of = self._need(self._reader, "receiving").notify_descriptor(), os.getpid()
             self._rearm()
         return self._pollable
 
+    def _forget_parents_descriptor(self):
+        # A forked child shares it with its parent: it is readable for the parent's sake, who would miss what is read.
+        if self._pollable is not None and self._pollable_of != os.getpid():
+            pollable, self._pollable = self._pollable, None
+            os.close(pollable)
+
     def _rearm(self):
         # It becomes readable with what comes. Programs expect it to be readable as long as something is there.
+        self._forget_parents_descriptor()
         if self._pollable is not None:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._pollable, 8)
@@ -293,6 +302,7 @@ class Connection(QuickConnection):
 
     def close(self):
         """Close this end. Others in this process, and copies that a fork inherited and uses, stay open."""
+        self._forget_parents_descriptor()
         if self._pollable is not None and library.shm_notify_close(self._pollable) != 0:
             os.close(self._pollable)
         for end in (self._reader, self._writer):

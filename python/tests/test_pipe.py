@@ -1,8 +1,10 @@
 """Connections beyond what test_queue.py and test_handover.py say of them."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import threading
+import traceback
 
 import pytest
 
@@ -68,3 +70,36 @@ def test_forks_go_on_while_threads_make_pipes():
     assert not closing.is_alive()
     with pytest.raises(EOFError):
         receiver.recv()
+
+
+def test_a_fork_child_waits_by_a_descriptor_of_its_own():
+    receiver, sender = shm_array.Pipe(duplex=False)
+    wait = multiprocessing.connection.wait
+    sender.send("one")
+    assert wait([receiver], 60) == [receiver]  # the parent has its descriptor, and it is readable
+    before = receiver.fileno()
+
+    def in_child():
+        sender.close()
+        assert receiver.recv() == "one"
+        assert multiprocessing.connection.wait([before], 0) == [before]  # it is the parent's: nothing was read
+        os.write(told_parent, b"x")
+        assert wait([receiver], 60) == [receiver]
+        assert receiver.recv() == "two"
+
+    told, told_parent = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            in_child()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    os.close(told_parent)
+    os.read(told, 1)
+    receiver.close()
+    sender.send("two")
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(told)
