@@ -8,6 +8,7 @@ from ._arguments import one_of
 from ._handover import teach
 from ._library import library
 from ._pipe import _ENDS, End
+from ._queue import as_bytes
 from ._waiting import NOT_YET, in_slices
 
 
@@ -98,7 +99,7 @@ class Fifo(io.RawIOBase):
     def write(self, data):
         """Write all of these bytes, waiting for room: how many they are. Raises BrokenPipeError."""
         self._check_open()
-        data = bytes(data)
+        data = as_bytes(data)
         self._end.write(data)
         return len(data)
 

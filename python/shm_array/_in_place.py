@@ -11,12 +11,23 @@ from ._library import check, library
 from ._waiting import in_slices
 
 
+def in_place(handle, message):
+    """The bytes of a message where they lie, read-only."""
+    return memoryview(_memory(handle, message.data, message.len)).cast("B").toreadonly()
+
+
+def _memory(handle, address, length):
+    memory = (ctypes.c_char * length).from_address(address)
+    memory._handle = handle  # it is mapped as long as the handle is open
+    return memory
+
+
 class Reserved:
     """Room for an item that is being filled: see Queue.reserve()."""
 
     def __init__(self, queue, count, patience, priority):
-        self._queue, self._patience, self._priority = queue, patience, priority
-        self._handle = queue._handle
+        self._queue, self._patience, self._priority = queue, patience, whole("priority", priority, 32)
+        self._handle, self._elements = queue._handle, None
         self._bytes = whole("count", count) * (1 if queue.dtype is None else queue.dtype.itemsize)
         if self._bytes > queue.item_bytes:
             raise ValueError(f"{count} elements have {self._bytes} bytes, more than item_bytes, {queue.item_bytes}")
@@ -29,11 +40,13 @@ class Reserved:
         code = in_slices(attempt, self._patience)
         if code != 0:
             self._queue._refuse(code, Full)
-        memory = (ctypes.c_char * self._bytes).from_address(self._message.data)
-        memory._handle = self._handle  # the memory goes with it
-        return np.frombuffer(memory, self._queue.dtype or "u1")
+        memory = _memory(self._handle, self._message.data, self._bytes)
+        self._elements = np.frombuffer(memory, self._queue.dtype or "u1")
+        return self._elements
 
     def __exit__(self, kind, *exception):
+        elements, self._elements = self._elements, None
+        elements.flags.writeable = False  # they are others' now; views of them should not be kept
         if kind is not None:
             check(library.shm_queue_cancel(self._handle, ctypes.byref(self._message)), self._queue.name)
             return
@@ -59,7 +72,7 @@ class Taken:
     def bytes(self):
         """Its bytes where they lie, read-only; valid until it is released."""
         message = self._open()
-        return memoryview((ctypes.c_char * message.len).from_address(message.data)).cast("B").toreadonly()
+        return in_place(self._handle, message)
 
     @property
     def item(self):
@@ -85,7 +98,11 @@ class Taken:
 
     def _end(self, function):
         message, self._message = self._open(), None
-        check(function(self._handle, ctypes.byref(message)), self._queue.name)
+        handle, self._handle = self._handle, None
+        check(function(handle, ctypes.byref(message)), self._queue.name)
+
+    def __del__(self):
+        self._handle = None  # before the queue goes, which looks whether anybody else has it
 
     def __enter__(self):
         return self

@@ -12,7 +12,9 @@ import time
 import numpy as np
 
 from . import _library
+from ._arguments import whole
 from ._handover import LEASE_SECONDS, by_reference
+from ._in_place import in_place
 from ._leftovers import LONG_MARK
 from ._library import check, library
 from ._opened import opened_of
@@ -82,7 +84,10 @@ class JoinableQueue(Queue):
     # --- items are taken, and acknowledged later
 
     def get(self, block=True, timeout=None):
-        """Receive an item, waiting at most `timeout` seconds for one; task_done() says when the work on it is done."""
+        """Receive an item, waiting at most `timeout` seconds for one; task_done() says when the work on it is done.
+
+        That is so for one that cannot be unpickled, too, where this raises what unpickling raises.
+        """
         return self._get(block, timeout, None)
 
     def take(self, block=True, timeout=None):
@@ -93,27 +98,43 @@ class JoinableQueue(Queue):
         """Receive the bytes that send_bytes() sent; task_done() says when the work on them is done."""
         return self._get(block, timeout, bytes)
 
-    def _receive(self, nanoseconds, make=None):
+    def _receive(self, nanoseconds, make=None, keep_bad=True):
+        handle = self._handle  # another thread may close the queue meanwhile
         message = _library.Message(size=ctypes.sizeof(_library.Message))
-        code = library.shm_queue_take(self._handle, nanoseconds, ctypes.byref(message))
+        code = library.shm_queue_take(handle, nanoseconds, ctypes.byref(message))
         if code != 0:
             return code, None
         if message.flags & _library.QUEUE_ARRAY:
-            check(library.shm_queue_give_back(self._handle, ctypes.byref(message)), self.name)
+            check(library.shm_queue_give_back(handle, ctypes.byref(message)), self.name)
             raise OSError(errno.EBADMSG, "the item is an array of put_array(): get_array() receives it", self.name)
         task = [message, None]
+        try:
+            data = in_place(handle, message)
+            if self.dtype is None and data[: len(LONG_MARK)] == LONG_MARK:
+                task[1] = open(bytes(data[len(LONG_MARK) :]).decode())
+                data = memoryview(np.asarray(task[1]))
+            item = self._item(data) if make is None else make(data)
+        except BaseException:
+            if keep_bad:
+                self._tasks.push(task)
+            else:
+                check(library.shm_queue_give_back(handle, ctypes.byref(message)), self.name)
+            raise
         self._tasks.push(task)
-        data = memoryview((ctypes.c_char * message.len).from_address(message.data)).cast("B").toreadonly()
-        if self.dtype is None and data[: len(LONG_MARK)] == LONG_MARK:
-            task[1] = open(bytes(data[len(LONG_MARK) :]).decode())
-            data = memoryview(np.asarray(task[1]))
-        return 0, self._item(data) if make is None else make(data)
+        return 0, item
 
     def get_many(self, most, block=True, timeout=None):
-        """Receive an item, waiting for it as get() does, and those behind it: each wants a task_done()."""
-        items = [self.get(block, timeout)]
+        """Receive an item, waiting for it as get() does, and those behind it: each wants a task_done().
+
+        One that cannot be unpickled ends the batch, and is the first again for whoever receives next.
+        """
+        most = whole("most", most)
+        items = [self.get(block, timeout)] if most else []
         while len(items) < most:
-            code, item = self._receive(0)
+            try:
+                code, item = self._receive(0, keep_bad=False)
+            except Exception:  # the item was given back: the next call raises this
+                break
             if code != 0:
                 break
             items.append(item)

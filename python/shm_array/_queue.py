@@ -4,9 +4,11 @@ put() has sent when it returns. A consumer that is killed with a message it had 
 acknowledged it: somebody else gets it.
 """
 
+import collections
 import ctypes
 import errno
 import io
+import operator
 import pickle
 import queue
 import secrets
@@ -34,6 +36,11 @@ _LEAST = 128  # bytes that hold the handle of such an array
 
 class ShutDown(getattr(queue, "ShutDown", Exception)):
     """The queue is finished: nothing can be put, or nothing is left to get. From Python 3.13 on a queue.ShutDown."""
+
+
+def as_bytes(data):
+    """A copy of a buffer, and of nothing else: bytes(5) are five zeros."""
+    return data if type(data) is bytes else bytes(memoryview(data))
 
 
 def dumps(obj):
@@ -82,10 +89,11 @@ class Queue(Object):
     ):
         text = None if dtype is None else _dtype.to_text(np.dtype(dtype))[0].encode()
         flags = _library.QUEUE_SPSC if spsc else 0
-        size = maxsize if maxsize > 0 else 4096
+        maxsize, item_bytes = operator.index(maxsize), whole("item_bytes", item_bytes)
+        size = whole("maxsize", maxsize) if maxsize > 0 else 4096
         if dtype is None:
             item_bytes = max(item_bytes, _LEAST)
-        self._create(name, lifetime, exist_ok, size, item_bytes, text, priorities, flags)
+        self._create(name, lifetime, exist_ok, size, item_bytes, text, whole("priorities", priorities, 32), flags)
 
     def _begin(self, handle):
         super()._begin(handle)
@@ -94,12 +102,13 @@ class Queue(Object):
         text = library.shm_queue_dtype(handle).decode()
         self.dtype = _dtype.from_text(text, "") if text else None
         self._rooms = []  # memory to receive into, for as many threads as receive at once
+        self._failures = collections.deque()  # exceptions that get_many() has yet to raise
 
     # --- sending
 
     def put(self, obj, block=True, timeout=None, *, priority=0):
         """Send an item, waiting at most `timeout` seconds for room. Raises queue.Full, ShutDown."""
-        timeout = patience(block, timeout)
+        timeout, priority = patience(block, timeout), whole("priority", priority, 32)
         if self.dtype is not None:
             elements = np.ascontiguousarray(obj, self.dtype)
             return self._send(elements.__array_interface__["data"][0], elements.nbytes, timeout, priority)
@@ -111,8 +120,8 @@ class Queue(Object):
 
     def send_bytes(self, data, block=True, timeout=None, *, priority=0):
         """Send bytes as they are, for recv_bytes(); raises as put() does."""
-        timeout = patience(block, timeout)
-        self._send_bytes(bytes(data), timeout, priority)
+        timeout, priority = patience(block, timeout), whole("priority", priority, 32)
+        self._send_bytes(as_bytes(data), timeout, priority)
 
     def _send_bytes(self, data, timeout, priority):
         if len(data) <= self.item_bytes or self.dtype is not None:
@@ -135,6 +144,7 @@ class Queue(Object):
 
     async def put_async(self, obj, *, priority=0):
         """Send an item, while the event loop goes on; it waits for room. Raises ShutDown."""
+        priority = whole("priority", priority, 32)
         data = self._dumps(obj) if self.dtype is None else np.ascontiguousarray(obj, self.dtype).tobytes()
         send, array = self._parcel(data, priority)
 
@@ -189,7 +199,7 @@ class Queue(Object):
         if (array.size and opened.place_of(array)) or array.nbytes != opened.nbytes or not array.flags.forc:
             raise ValueError("this is a view of a part of a shared array: put() sends it, or send the whole")
         timeout, kept_ns = patience(block, timeout), whole("keep", int(keep * 1e9))
-        code = in_slices(self._array_attempt(array, kept_ns, priority), timeout)
+        code = in_slices(self._array_attempt(array, kept_ns, whole("priority", priority, 32)), timeout)
         if code != 0:
             self._refuse(code, Full)
 
@@ -199,6 +209,7 @@ class Queue(Object):
         Returns how many that were. Costs less than so many put(). Raises what put() raises, and ValueError if an item
         is longer than `item_bytes`: then none is sent.
         """
+        priority = whole("priority", priority, 32)
         if self.dtype is not None:
             data = [np.ascontiguousarray(item, self.dtype).tobytes() for item in items]
         else:
@@ -317,9 +328,18 @@ class Queue(Object):
     def get_many(self, most, block=True, timeout=None):
         """Receive an item, waiting for it as get() does, and those that are there behind it: a list of at most `most`.
 
-        Costs less than so many get(). Raises what get() raises.
+        Costs less than so many get(). Raises what get() raises. Of an item that cannot be unpickled nothing is left, as
+        with get(); the others are returned, and the next call raises what unpickling it has raised.
         """
-        most = max(1, min(most, _ROOM // self.item_bytes))
+        most = min(whole("most", most), max(1, _ROOM // self.item_bytes))
+        if most == 0:
+            return []
+        try:
+            failure = self._failures.popleft()
+        except IndexError:
+            pass
+        else:
+            raise failure
         room = ctypes.create_string_buffer(most * self.item_bytes)
         lengths, count = (ctypes.c_size_t * most)(), ctypes.c_size_t()
 
@@ -333,10 +353,17 @@ class Queue(Object):
             return [self.get(block, timeout)]
         if code != 0:
             self._refuse(code, Empty)
-        data, items, start = memoryview(room).cast("B"), [], 0
+        data, items, failures, start = memoryview(room).cast("B"), [], [], 0
         for length in lengths[: count.value]:
-            items.append(self._item(data[start : start + length]))
+            try:
+                items.append(self._item(data[start : start + length]))
+            except Exception as failure:
+                # Without the frames of this method and of _item(), which would keep the queue.
+                failures.append(failure.with_traceback(failure.__traceback__.tb_next.tb_next))
             start += length
+        self._failures.extend(failures if items else failures[1:])
+        if not items:
+            raise failures[0]
         return items
 
     def take(self, block=True, timeout=None):

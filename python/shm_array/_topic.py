@@ -14,10 +14,11 @@ import pickle
 import numpy as np
 
 from . import _asyncio, _dtype, _library
+from ._arguments import whole
 from ._handover import LEASE_SECONDS, by_reference
 from ._library import check, library
 from ._object import Object
-from ._queue import _PLAIN, Empty, Full, ShutDown, _Room
+from ._queue import _PLAIN, Empty, Full, ShutDown, _Room, as_bytes
 from ._waiting import NOT_YET, in_slices, patience
 
 __all__ = ["Empty", "Full", "Subscription", "Topic"]
@@ -58,6 +59,7 @@ class Topic(Object):
         text = None if dtype is None else _dtype.to_text(np.dtype(dtype))[0].encode()
         flags = _library.TOPIC_KEEP if keep else 0
         options = {"permissions": permissions, "slots": slots}
+        maxsize, item_bytes = whole("maxsize", maxsize), whole("item_bytes", item_bytes)
         self._create(name, lifetime, exist_ok, maxsize, item_bytes, text, flags, **options)
 
     def _begin(self, handle):
@@ -79,7 +81,7 @@ class Topic(Object):
 
     def publish_bytes(self, data, block=True, timeout=None):
         """Let every subscriber have bytes as they are, for Subscription.get_bytes(); raises as publish() does."""
-        self._publish(bytes(data), block, timeout)
+        self._publish(as_bytes(data), block, timeout)
 
     async def publish_async(self, obj):
         """What publish() does, while the event loop goes on."""

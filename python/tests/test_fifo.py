@@ -196,3 +196,18 @@ def test_many_forks_leave_no_descriptors():
     assert max(counts) <= counts[0] + 1
     writer.close()
     assert reader.readall() == b""
+
+
+def test_numbers_and_bytes_that_are_none():
+    for capacity in (1e5, "65536"):
+        for make in (shm_array.Fifo.pair, lambda capacity: shm_array.Pipe(capacity=capacity)):
+            with pytest.raises(TypeError):
+                make(capacity)
+    for capacity in (-1, 2**64 + 65536):
+        with pytest.raises(ValueError, match="capacity"):
+            shm_array.Fifo(mode="w", capacity=capacity)
+    reader, writer = shm_array.Fifo.pair()
+    for data in (5, "text"):
+        with pytest.raises(TypeError):
+            writer.write(data)
+    assert reader.waiting() == 0

@@ -195,3 +195,61 @@ def test_awaited():
         number if number % 5 else 5000 for number in range(20)
     ]
     assert tasks.join(0)
+
+
+def test_a_queue_may_be_closed_while_an_item_is_unpickled(run):
+    program = """
+import shm_array
+class Closing:
+    def __reduce__(self):
+        return close, ()
+def close():
+    q.close()
+q = shm_array.JoinableQueue()
+q.put((Closing(), b"x" * 500))
+print(len(q.get()[1]))
+try:
+    q.task_done()
+except ValueError as error:
+    print(error)
+"""
+    assert run(program) == "500\nthe queue '' is closed\n"
+
+
+class Broken:
+    """Can be pickled, and not unpickled."""
+
+    def __reduce__(self):
+        return _broken, ()
+
+
+def _broken():
+    raise LookupError("broken")
+
+
+def test_batches_end_before_what_cannot_be_received():
+    tasks = shm_array.JoinableQueue()
+    tasks.put_many([0, 1, Broken(), 3])
+    assert tasks.get_many(0) == []
+    assert tasks.get_many(10) == [0, 1]
+    assert tasks.stat().out == 2
+    tasks.task_done()
+    tasks.task_done()
+    with pytest.raises(LookupError, match="broken"):
+        tasks.get_many(10)
+    tasks.task_done()
+    assert tasks.get_many(10) == [3]
+    tasks.task_done()
+    assert tasks.join(0)
+    with pytest.raises(ValueError, match="most is -1"):
+        tasks.get_many(-1)
+
+
+def test_batches_end_before_an_array(name):
+    tasks = shm_array.JoinableQueue()
+    tasks.put(1)
+    tasks.put_array(shm_array.create(name, 3, fill=0))
+    assert tasks.get_many(10) == [1]
+    with pytest.raises(OSError, match="array"):
+        tasks.get_many(10)
+    assert tasks.get_array().tolist() == [0, 0, 0]

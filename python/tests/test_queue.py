@@ -1,5 +1,6 @@
 """Queues, pipes and parallel_for: multiprocessing's answers, arrays by handle, and no message lost by a kill."""
 
+import asyncio
 import ctypes
 import multiprocessing
 import multiprocessing.connection
@@ -238,6 +239,128 @@ def test_items_are_filled_in_place():
     assert plain.recv_bytes() == b"abcde"
 
 
+def test_what_was_filled_is_others_afterwards():
+    q = shm_array.Queue(4)
+    with q.reserve(3) as data:
+        data[:] = 65
+    with pytest.raises(ValueError, match="read-only"):
+        data[:] = 66
+    assert q.recv_bytes() == b"AAA"
+    with pytest.raises(ArithmeticError), q.reserve(3) as data:
+        raise ArithmeticError
+    with pytest.raises(ValueError, match="read-only"):
+        data[:] = 66
+
+
+def test_bytes_of_an_item_outlive_the_queue(run):
+    program = """
+import shm_array
+q = shm_array.Queue()
+q.send_bytes(b"hello")
+with q.take() as taken:
+    data = taken.bytes
+del taken
+q.close()
+del q
+print(len(bytes(data)))
+"""
+    assert run(program) == "5\n"
+
+
+def test_what_lies_in_a_queue_goes_with_who_ends_in_the_middle_of_an_item(run, name):
+    program = """
+import secrets, sys, shm_array
+secrets.token_hex = sys.argv[1].format
+q = shm_array.Queue()
+q.put("hello")
+q.put(b"x" * 5000)
+taken = q.take()
+"""
+    run(program, name)
+    assert items() == []
+
+
+class Broken:
+    """Can be pickled, and not unpickled."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __reduce__(self):
+        return _broken, (self.number,)
+
+
+def _broken(number):
+    raise LookupError(f"broken {number}")
+
+
+def test_what_cannot_be_unpickled_takes_no_others_with_it():
+    q = shm_array.Queue(10)
+    q.put_many([0, 1, Broken(2), 3, Broken(4)])
+    assert q.get_many(10) == [0, 1, 3]
+    q.put_many([Broken(6), Broken(7)])
+    for number in (2, 4, 6, 7):
+        with pytest.raises(LookupError, match=f"broken {number}"):
+            q.get_many(10)
+    q.put(8)
+    assert q.get_many(10) == [8]
+
+
+def test_batches_of_none():
+    q = shm_array.Queue()
+    q.put(1)
+    assert q.get_many(0) == []
+    for most in (-1, 2**64):
+        with pytest.raises(ValueError, match=f"most is {most}"):
+            q.get_many(most)
+    with pytest.raises(TypeError):
+        q.get_many(1.5)
+    assert q.get_many(2) == [1]
+
+
+def test_bytes_are_sent_of_buffers_only():
+    q = shm_array.Queue()
+    for data in (5, "text", [1, 2], None):
+        with pytest.raises(TypeError):
+            q.send_bytes(data)
+    assert q.empty()
+    for data in (b"ab", bytearray(b"ab"), memoryview(b"aXb")[::2], np.frombuffer(b"ab", "u1")):
+        q.send_bytes(data)
+        assert q.recv_bytes() == b"ab"
+
+
+@pytest.mark.parametrize("kind", [shm_array.Queue, shm_array.JoinableQueue])
+def test_numbers_that_are_none_of_c(kind):
+    for options in ({"maxsize": 2.0}, {"maxsize": "2"}, {"item_bytes": 100.0}, {"priorities": 1.5}):
+        with pytest.raises(TypeError):
+            kind(**options)
+    for options in ({"maxsize": 2**64 + 3}, {"item_bytes": -1}, {"item_bytes": 2**64 + 128}, {"priorities": 2**32 + 1}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            kind(**options)
+    assert kind(-1).maxsize == 4096
+    q = kind(np.int64(3), item_bytes=np.uint16(200), priorities=np.int8(2))
+    assert (q.maxsize, q.item_bytes) == (3, 200)
+    ways = (
+        lambda priority: q.put(1, priority=priority),
+        lambda priority: q.put(b"x" * 1000, priority=priority),
+        lambda priority: q.send_bytes(b"x", priority=priority),
+        lambda priority: q.put_many([1], priority=priority),
+        lambda priority: q.put_array(shm_array.zeros(3), priority=priority),
+        lambda priority: q.reserve(1, priority=priority).__enter__(),
+        lambda priority: asyncio.run(q.put_async(1, priority=priority)),
+    )
+    for way in ways:
+        for priority in (1.5, "1", 0.0, None):
+            with pytest.raises(TypeError):
+                way(priority)
+        for priority in (2**32, -1):
+            with pytest.raises(ValueError, match="priority"):
+                way(priority)
+    assert q.empty()
+    q.put(1, priority=np.int64(1))
+    assert q.get() == 1
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_what_a_killed_consumer_had_taken_comes_again(method):
     q = shm_array.Queue()
@@ -337,6 +460,20 @@ def test_a_pipe_can_be_polled():
     assert wait([other], 60) == [other]
     with pytest.raises(EOFError):
         other.recv()
+
+
+@pytest.mark.parametrize("axis", [2, -3])
+def test_parallel_for_along_an_axis_that_is_not_there(axis, name):
+    array = shm_array.create(name, (10, 7))
+    with pytest.raises(IndexError, match=f"axis is {axis}, and the array has 2 dimensions"):
+        shm_array.parallel_for(array, add_start, axis, workers=1)
+    assert not array.any()
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_parallel_for_by_nobody(workers, name):
+    with pytest.raises(ValueError, match=f"workers is {workers}"):
+        shm_array.parallel_for(shm_array.create(name, 10), add_start, workers=workers)
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])

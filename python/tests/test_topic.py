@@ -218,3 +218,18 @@ def test_publishing_awaits_room():
         return got
 
     assert asyncio.run(main()) == list(range(20))
+
+
+def test_numbers_and_bytes_that_are_none():
+    for options in ({"maxsize": 2.0}, {"item_bytes": "100"}):
+        with pytest.raises(TypeError):
+            shm_array.Topic(**options)
+    for options in ({"maxsize": -1}, {"maxsize": 2**64 + 3}, {"item_bytes": 2**64 + 100}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            shm_array.Topic(**options)
+    topic = shm_array.Topic(np.int64(4), item_bytes=np.int16(100))
+    subscription = topic.subscribe()
+    with pytest.raises(TypeError):
+        topic.publish_bytes(5)
+    topic.publish_bytes(memoryview(b"aXb")[::2])
+    assert subscription.get_bytes() == b"ab"
