@@ -8,7 +8,6 @@ import collections
 import ctypes
 import errno
 import io
-import operator
 import pickle
 import queue
 import secrets
@@ -89,8 +88,7 @@ class Queue(Object):
     ):
         text = None if dtype is None else _dtype.to_text(np.dtype(dtype))[0].encode()
         flags = _library.QUEUE_SPSC if spsc else 0
-        maxsize, item_bytes = operator.index(maxsize), whole("item_bytes", item_bytes)
-        size = whole("maxsize", maxsize) if maxsize > 0 else 4096
+        size, item_bytes = whole("maxsize", max(maxsize, 0)) or 4096, whole("item_bytes", item_bytes)
         if dtype is None:
             item_bytes = max(item_bytes, _LEAST)
         self._create(name, lifetime, exist_ok, size, item_bytes, text, whole("priorities", priorities, 32), flags)
