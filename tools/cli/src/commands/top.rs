@@ -122,9 +122,9 @@ impl Screen {
         let watched = self.board.rows(self.sort);
         let longest = watched.iter().map(|row| row.entry.name.chars().count() as u16).max().unwrap_or(0);
         let columns = [
-            ("NAME", Constraint::Length(longest.clamp(8, (body.width / 4).max(16)))),
+            ("NAME", Constraint::Length(longest.clamp(8, (body.width / 5).max(16)))),
             ("DTYPE", Constraint::Max(8)),
-            ("SHAPE", Constraint::Fill(2)),
+            ("SHAPE", Constraint::Fill(1)),
             ("SIZE", Constraint::Length(8)),
             ("USERS", Constraint::Length(5)),
             ("WRITES", Constraint::Length(8)),
@@ -132,7 +132,7 @@ impl Screen {
             ("LOCKED", Constraint::Length(6)),
             ("SHARED", Constraint::Length(6)),
             ("WAITED", Constraint::Length(6)),
-            ("STATE", Constraint::Fill(3)),
+            ("STATE", Constraint::Fill(1)),
         ];
         let is_number = |column: usize| (3..=9).contains(&column);
         let cell = |column: usize, text: String| {
