@@ -95,9 +95,7 @@ impl Queue {
             }
         }
     }
-}
 
-impl Queue {
     /// The handle that a message should be. How long it is said to be, anybody may have written.
     fn parcel(&self, message: &Message) -> Result<Vec<u8>> {
         if message.len > LONGEST {

@@ -19,7 +19,7 @@ pub fn take<'a>(word: &'a AtomicU32, attachment: &Attachment) -> Result<Option<G
     match mutex::lock(word, attachment, &mut Patience::new(Timeout::For(MOMENT))) {
         Ok(mut guard) => {
             if guard.is_inconsistent() {
-                guard.repaired();
+                guard.mend(|| ());
             }
             Ok(Some(guard))
         }

@@ -96,7 +96,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Anonymous => f.write_str("an anonymous array"),
+            Place::Anonymous => f.write_str("an anonymous segment"),
             named => write!(f, "{:?}", named.name()),
         }
     }

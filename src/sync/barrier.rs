@@ -269,8 +269,7 @@ impl Barrier {
         let words = self.object.state();
         let mut guard = mutex::lock(&words.mutex, self.object.attachment()?, &mut Patience::new(RECOVERING))?;
         self.forget_the_dead()?;
-        guard.repaired();
-        self.add_up();
+        guard.mend(|| self.add_up());
         if words.arrived.load(Relaxed) != 0 {
             self.end(End::Cancelled);
         }
@@ -302,9 +301,7 @@ impl Barrier {
     fn table<'a>(&'a self, patience: &mut Patience) -> Result<Guard<'a>> {
         let mut guard = mutex::lock(&self.object.state().mutex, self.object.attachment()?, patience)?;
         if guard.is_inconsistent() {
-            // In this order: who leaves a mark meanwhile may have been added up as before, and is added up again.
-            guard.repaired();
-            self.add_up();
+            guard.mend(|| self.add_up());
             if self.has_dead_members().inspect_err(|_| mutex::doubt(&self.object.state().mutex))? {
                 self.call_off();
             }

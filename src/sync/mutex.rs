@@ -3,7 +3,7 @@
 //! The word is that of the array's lock (see `lock`): bits 0-29 the owner's identity, bit 30 INCONSISTENT, bit 31
 //! WAITERS. Critical sections are a few dozen instructions, so it is not fair: whoever comes, takes. A dead owner is
 //! replaced by exchanging exactly the word that was seen, and INCONSISTENT says to each owner from then on that the
-//! table must be looked through, until one has done so to the end ([`Guard::repaired`]). A panic inside a critical
+//! table must be looked through, until one has done so to the end ([`Guard::mend`]). A panic inside a critical
 //! section leaves the same mark as a death.
 
 use crate::error::{Errno, Error, Result};
@@ -89,10 +89,14 @@ impl Guard<'_> {
         std::mem::forget(self);
     }
 
-    /// What the dead left has been mended.
-    pub fn repaired(&mut self) {
+    /// Put in order what the dead left, and those who left a mark ([`doubt`]).
+    ///
+    /// The mark goes first: one that comes during the work stays, and is looked after by the next owner. A death or a panic
+    /// at the work leaves one by itself; whoever cannot end it must doubt again.
+    pub fn mend<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.inconsistent = false;
         self.word.fetch_and(!INCONSISTENT, SeqCst);
+        work()
     }
 }
 

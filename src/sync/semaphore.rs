@@ -291,9 +291,7 @@ impl Core {
         }
         let mut guard = self.table(patience)?;
         if guard.is_inconsistent() {
-            // In this order: who leaves a mark meanwhile may be counted as before, and is counted again.
-            guard.repaired();
-            self.count_anew()?;
+            guard.mend(|| self.count_anew())?;
         }
         let entry = self.own_entry()?;
         self.make_own(entry)?;
@@ -337,8 +335,7 @@ impl Core {
         };
         lower(0);
         if guard.is_inconsistent() {
-            guard.repaired();
-            return self.count_anew();
+            return guard.mend(|| self.count_anew());
         }
         self.count_up(n)
     }
@@ -419,8 +416,7 @@ impl Core {
             return Ok(false);
         }
         let mut guard = self.table(patience)?;
-        guard.repaired();
-        self.count_anew()?;
+        guard.mend(|| self.count_anew())?;
         Ok(true)
     }
 

@@ -67,9 +67,7 @@ struct Stay<'a> {
 fn enter<'a>(attachment: &'a Attachment, patience: &mut Patience) -> Result<Stay<'a>> {
     let mut guard = mutex::lock(&attachment.words().ranges_mutex, attachment, patience)?;
     if guard.is_inconsistent() {
-        // In this order: a mark that comes meanwhile stays, and a death leaves one by itself.
-        guard.repaired();
-        table(attachment).settle();
+        guard.mend(|| table(attachment).settle());
     }
     Ok(Stay { attachment, guard: Some(guard) })
 }
@@ -93,8 +91,7 @@ fn tidy(attachment: &Attachment) {
     for _ in 0..MANY_ROUNDS {
         let at_once = &mut Patience::new(Timeout::For(Duration::ZERO));
         let Ok(mut guard) = mutex::lock(word, attachment, at_once) else { return };
-        guard.repaired();
-        table.settle();
+        guard.mend(|| table.settle());
         let next = table.next_ones(Rows::ALL);
         drop(guard);
         wake(table, &next);
@@ -194,8 +191,7 @@ pub fn recover_all(attachment: &Attachment) -> Result<()> {
     // Only the dead can have it. The caller's own write is under way: nothing may be settled.
     let patience = &mut Patience::new(Timeout::For(RECOVERING));
     let mut guard = mutex::lock(&attachment.words().ranges_mutex, attachment, patience)?;
-    table(attachment).clear();
-    guard.repaired();
+    guard.mend(|| table(attachment).clear());
     Ok(())
 }
 
