@@ -39,6 +39,11 @@ def whole(label, value, bits=64):
     return number
 
 
+def as_bytes(data):
+    """A copy of a buffer, and of nothing else: bytes(5) are five zeros."""
+    return data if type(data) is bytes else bytes(memoryview(data))
+
+
 def nanoseconds(seconds):
     return int(min(seconds, 2**33) * 1e9)
 

@@ -4,11 +4,10 @@ import ctypes
 import io
 
 from . import _asyncio, _library
-from ._arguments import one_of
+from ._arguments import as_bytes, one_of
 from ._handover import teach
 from ._library import library
 from ._pipe import _ENDS, End
-from ._queue import as_bytes
 from ._waiting import NOT_YET, in_slices
 
 

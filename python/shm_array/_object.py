@@ -98,7 +98,7 @@ class Object(Quick):
     def _note_which(self):
         if self._handle is not None and self.name:
             try:
-                self._which = _find(self)[0]
+                self._which = _which(self)
             except Exception:  # too many descriptors, or the interpreter's end: unlink() then goes by the name alone
                 pass
 
@@ -134,13 +134,18 @@ class Object(Quick):
 
 def _find(item):
     """Device and inode, and by which name other processes open it: None where it has none, or has it no more."""
-    descriptor = item._fresh_descriptor()
-    mine = os.fstat(descriptor.number)
-    which = mine.st_dev, mine.st_ino
+    which = _which(item)
     place = _standing(item.name).get(which)
     if place is None:
         return which, None
     return which, item.name if place.startswith("/dev/shm/") else f"file://{place}"
+
+
+def _which(item):
+    """Device and inode."""
+    descriptor = item._fresh_descriptor()
+    mine = os.fstat(descriptor.number)
+    return mine.st_dev, mine.st_ino
 
 
 def _standing(name):

@@ -15,7 +15,7 @@ import secrets
 import numpy as np
 
 from . import _asyncio, _dtype, _library
-from ._arguments import whole
+from ._arguments import as_bytes, whole
 from ._handover import LEASE_SECONDS
 from ._leftovers import LONG, leave
 from ._library import library
@@ -35,11 +35,6 @@ _LEAST = 128  # bytes that hold the handle of such an array
 
 class ShutDown(getattr(queue, "ShutDown", Exception)):
     """The queue is finished: nothing can be put, or nothing is left to get. From Python 3.13 on a queue.ShutDown."""
-
-
-def as_bytes(data):
-    """A copy of a buffer, and of nothing else: bytes(5) are five zeros."""
-    return data if type(data) is bytes else bytes(memoryview(data))
 
 
 def dumps(obj):

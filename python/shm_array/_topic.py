@@ -14,11 +14,11 @@ import pickle
 import numpy as np
 
 from . import _asyncio, _dtype, _library
-from ._arguments import whole
+from ._arguments import as_bytes, whole
 from ._handover import LEASE_SECONDS, by_reference
 from ._library import check, library
 from ._object import Object
-from ._queue import _PLAIN, Empty, Full, ShutDown, _Room, as_bytes
+from ._queue import _PLAIN, Empty, Full, ShutDown, _Room
 from ._waiting import NOT_YET, in_slices, patience
 
 __all__ = ["Empty", "Full", "Subscription", "Topic"]
