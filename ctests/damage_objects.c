@@ -68,13 +68,6 @@ static void relent(void) { CHECK(munmap(bytes, length) == 0); }
 
 static int64_t begun_ns;
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return SECONDS(now.tv_sec) + now.tv_nsec;
-}
-
 /* Any result will do, but not at any time: of a wait of some milliseconds this is far more than a busy machine takes. */
 static int ended(int code)
 {

@@ -98,6 +98,13 @@ static inline uint64_t drained(int fd)
     return count;
 }
 
+/* Reads until a notifying descriptor has no more to tell: now and then that is once too often. */
+static inline void quieted(int fd)
+{
+    while (readable(fd, 150))
+        drained(fd);
+}
+
 static inline int files_in(const char *directory)
 {
     int count = 0;

@@ -1,51 +1,33 @@
 /* notify_queue_died_inside.c - descriptors tell of what somebody did who was killed before it moved a ring's head or tail. */
-#include "objects.h"
 #include "queue_memory.h"
 
 enum { CAPACITY = 11, MESSAGE = 1234 }; /* found in memory by these figures */
 
-static shm_queue_t *queue;
 static mapped_t mapped;
-static char name[64];
 
-static void quiet(int fd)
+/* In processes that then are killed. */
+static void takes(const shm_queue_t *own)
 {
-    while (readable(fd, 150)) /* now and then once too often */
-        drained(fd);
-    CHECK(!readable(fd, 50));
+    shm_queue_message_t message = no_message();
+    OK(shm_queue_take(own, 0, &message));
+    set_back(&mapped, READY, HEAD);
 }
 
-/* In a process that then is killed by kill_it(). */
-static pid_t taker(int is_consumer)
+static void reserves(const shm_queue_t *own)
 {
-    int ready[2];
-    CHECK(pipe(ready) == 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        shm_queue_message_t message = no_message();
-        OK(is_consumer ? shm_queue_take(queue, 0, &message) : shm_queue_reserve(queue, 0, &message));
-        set_back(&mapped, is_consumer ? READY : FREE, HEAD);
-        tell(ready);
-        stay();
-    }
-    hear(ready);
-    close(ready[0]), close(ready[1]);
-    return child;
-}
-
-static void kill_it(pid_t child)
-{
-    CHECK(kill(child, SIGKILL) == 0 && end_of(child) == -SIGKILL);
+    shm_queue_message_t message = no_message();
+    OK(shm_queue_reserve(own, 0, &message));
+    set_back(&mapped, FREE, HEAD);
 }
 
 int main(void)
 {
+    char name[64];
     int fd = -1;
     uint64_t number = 0;
     size_t len;
     shm_queue_message_t messages[CAPACITY], message = no_message();
-    queue = new_queue(unique_name(name, sizeof name), CAPACITY, MESSAGE, 0);
+    shm_queue_t *queue = new_queue(unique_name(name, sizeof name), CAPACITY, MESSAGE, 0);
     mapped = map_queue(queue, CAPACITY, MESSAGE);
 
     /* Sent, and killed before the tail of the messages. */
@@ -57,10 +39,11 @@ int main(void)
     drained(fd);
 
     /* Taken, and killed before their head: it comes again. */
-    pid_t child = taker(1);
+    pid_t child = stays_after(takes, queue);
     CHECK(count_of(queue) == 0 && queue_stat_of(queue).out == 1);
-    quiet(fd);
-    kill_it(child);
+    quieted(fd);
+    CHECK(!readable(fd, 50));
+    CHECK(killed(child) == -SIGKILL);
     CHECK(readable(fd, 5000));
     drained(fd);
     OK(shm_queue_take(queue, 0, &message));
@@ -78,9 +61,10 @@ int main(void)
     drained(fd);
 
     /* Reserved, and killed before their head: there is room again. */
-    child = taker(0);
-    quiet(fd);
-    kill_it(child);
+    child = stays_after(reserves, queue);
+    quieted(fd);
+    CHECK(!readable(fd, 50));
+    CHECK(killed(child) == -SIGKILL);
     CHECK(readable(fd, 5000));
     drained(fd);
     OK(shm_queue_send(queue, &number, sizeof number, 0, 0));

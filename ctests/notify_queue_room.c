@@ -2,6 +2,12 @@
 #include "objects.h"
 #include "queues.h"
 
+static void reserves(const shm_queue_t *queue)
+{
+    shm_queue_message_t message = no_message();
+    OK(shm_queue_reserve(queue, 0, &message));
+}
+
 int main(void)
 {
     EACH_KIND(flags) {
@@ -17,8 +23,7 @@ int main(void)
         send_number(queue, 0);
         send_number(queue, 1);
         RC(EAGAIN, shm_queue_send(queue, &number, 8, 0, 0));
-        while (readable(fd, 150)) /* now and then once too often */
-            drained(fd);
+        quieted(fd);
         CHECK(!readable(fd, 50));
         for (uint64_t round = 2; round < 5; round++) {
             pid_t child = fork();
@@ -40,26 +45,13 @@ int main(void)
             CHECK(receive_number(queue) == 3);
             if (readable(fd, 5000))
                 drained(fd);
-            int ready[2];
-            CHECK(pipe(ready) == 0);
-            pid_t child = fork();
-            CHECK(child >= 0);
-            if (child == 0) {
-                shm_queue_message_t message = no_message();
-                OK(shm_queue_reserve(queue, 0, &message));
-                tell(ready);
-                pause();
-            }
-            hear(ready);
-            while (readable(fd, 150))
-                drained(fd);
+            pid_t child = stays_after(reserves, queue);
+            quieted(fd);
             RC(EAGAIN, shm_queue_send(queue, &number, 8, 0, 0));
-            kill(child, SIGKILL);
-            CHECK(end_of(child) == -SIGKILL);
+            CHECK(killed(child) == -SIGKILL);
             CHECK(readable(fd, 5000));
             drained(fd);
             OK(shm_queue_send(queue, &number, 8, 0, 0));
-            close(ready[0]), close(ready[1]);
         }
         OK(shm_queue_finish(queue));
         CHECK(readable(fd, 5000));
