@@ -9,6 +9,7 @@ import gc
 import itertools
 import os
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,13 @@ def new_name(request):
 def name(new_name):
     """One such name."""
     return new_name()
+
+
+@pytest.fixture
+def long_items(new_name, monkeypatch):
+    """A function that lists the arrays of this test in which long items of queues lie; what is left of them fails it."""
+    monkeypatch.setattr(secrets, "token_hex", lambda count: new_name())
+    return lambda: [path.name for path in Path("/dev/shm").glob(f"shm_array.item.{PREFIX}*")]
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
-"""Connections beyond what test_queue.py and test_handover.py say of them."""
+"""Pipe and its Connections, beyond what test_handover.py says of them."""
 
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 import traceback
 
+import numpy as np
 import pytest
+from children import METHODS, ended, start
 
 import shm_array
 
@@ -103,3 +106,79 @@ def test_a_fork_child_waits_by_a_descriptor_of_its_own():
     sender.send("two")
     assert os.waitpid(child, 0)[1] == 0
     os.close(told)
+
+
+def answer(connection):
+    with connection:
+        while True:
+            try:
+                connection.send(connection.recv())
+            except EOFError:
+                return
+
+
+def send_and_die(connection):
+    connection.send("last words")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("duplex", [True, False])
+def test_pipes(method, duplex):
+    one, other = shm_array.Pipe(duplex)
+    assert (one.readable, one.writable, other.readable, other.writable) == (True, duplex, duplex, True)
+    if duplex:
+        process = start(method, answer, other)
+        for message in [1, "two", b"x" * 200_000, list(range(1000))]:
+            one.send(message)
+            assert one.recv() == message
+        other.close()
+        one._writer.close()
+        ended(process)
+    else:
+        ended(start(method, send_and_die, other), -signal.SIGKILL)
+        other.close()
+        assert one.poll(60)
+        assert one.recv() == "last words"
+    assert one.poll(60)
+    with pytest.raises(EOFError):
+        one.recv_bytes()
+
+
+def test_messages_of_bytes():
+    one, other = shm_array.Pipe()
+    for message in [b"", b"x", bytes(60_000)]:
+        one.send_bytes(message)
+        assert other.recv_bytes() == message
+    one.send_bytes(np.arange(4, dtype="u1"), 1, 2)
+    assert other.recv_bytes(2) == b"\1\2"
+    one.send_bytes(b"abc")
+    with pytest.raises(OSError, match="longer than maxlength"):
+        other.recv_bytes(2)
+    with pytest.raises(ValueError):
+        one.send_bytes(b"abc", 4)
+    other.close()
+    assert other.closed
+    with pytest.raises(BrokenPipeError):
+        for _ in range(100):
+            one.send_bytes(bytes(1000))
+    with pytest.raises(OSError, match="closed"):
+        other.recv()
+
+
+def test_a_pipe_can_be_polled():
+    one, other = shm_array.Pipe()
+    assert other.poll() is False and other.poll(0.01) is False
+    wait = multiprocessing.connection.wait
+    assert wait([other], 0.01) == []
+    threading.Timer(0.05, one.send, ["a"]).start()
+    assert wait([other], 60) == [other]
+    one.send("b")
+    assert other.recv() == "a"
+    assert wait([other], 60) == [other]
+    assert other.recv() == "b"
+    assert wait([other], 0.01) == []
+    one.close()
+    assert wait([other], 60) == [other]
+    with pytest.raises(EOFError):
+        other.recv()

@@ -1,25 +1,17 @@
-"""Queues, pipes and parallel_for: multiprocessing's answers, arrays by handle, and no message lost by a kill."""
+"""Queues: multiprocessing's answers, arrays by handle, and no message lost by a kill."""
 
 import asyncio
-import ctypes
-import multiprocessing
-import multiprocessing.connection
 import os
 import pickle
 import queue
-import secrets
 import signal
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from children import METHODS, ended, start
-from conftest import PREFIX
 
 import shm_array
-from shm_array import _library
-from shm_array._library import library
 
 
 def echo(inbox, outbox):
@@ -38,40 +30,9 @@ def double(inbox, done):
     done.put(type(array).__name__)
 
 
-def length_of_next(inbox, answers, go):
-    answers.put("here")
-    go.wait(60)
-    answers.put(len(inbox.get(timeout=60)))
-    if hasattr(inbox, "task_done"):
-        inbox.task_done()
-
-
 def take_and_die(inbox):
     inbox.take(timeout=60)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def answer(connection):
-    with connection:
-        while True:
-            try:
-                connection.send(connection.recv())
-            except EOFError:
-                return
-
-
-def send_and_die(connection):
-    connection.send("last words")
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def add_start(block, start):
-    block += start
-    return start, block.shape
-
-
-def fail(block, start):
-    raise ArithmeticError(start)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -128,21 +89,6 @@ def test_full_and_empty_as_in_the_standard_library():
     q.close()
     with pytest.raises(ValueError, match="closed"):
         q.put(1)
-
-
-def test_long_items_leave_nothing(monkeypatch):
-    monkeypatch.setattr(secrets, "token_hex", lambda count: f"pytest-{os.getpid()}")
-    place = Path(f"/dev/shm/shm_array.item.pytest-{os.getpid()}")
-    q = shm_array.Queue(1)
-    q.put(b"x" * 100_000)
-    assert place.exists()
-    with pytest.raises(queue.Full):
-        with monkeypatch.context() as context:
-            context.setattr(secrets, "token_hex", lambda count: f"pytest-{os.getpid()}-2")
-            q.put(b"y" * 100_000, False)
-    assert not place.with_name(place.name + "-2").exists()
-    assert q.get() == b"x" * 100_000
-    assert not place.exists()
 
 
 def test_a_finished_queue():
@@ -267,19 +213,6 @@ print(len(bytes(data)))
     assert run(program) == "5\n"
 
 
-def test_what_lies_in_a_queue_goes_with_who_ends_in_the_middle_of_an_item(run, name):
-    program = """
-import secrets, sys, shm_array
-secrets.token_hex = sys.argv[1].format
-q = shm_array.Queue()
-q.put("hello")
-q.put(b"x" * 5000)
-taken = q.take()
-"""
-    run(program, name)
-    assert items() == []
-
-
 class Broken:
     """Can be pickled, and not unpickled."""
 
@@ -400,103 +333,6 @@ def test_names_in_another_directory(tmp_path, monkeypatch, name):
     first.unlink()
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("duplex", [True, False])
-def test_pipes(method, duplex):
-    one, other = shm_array.Pipe(duplex)
-    assert (one.readable, one.writable, other.readable, other.writable) == (True, duplex, duplex, True)
-    if duplex:
-        process = start(method, answer, other)
-        for message in [1, "two", b"x" * 200_000, list(range(1000))]:
-            one.send(message)
-            assert one.recv() == message
-        other.close()
-        one._writer.close()
-        ended(process)
-    else:
-        ended(start(method, send_and_die, other), -signal.SIGKILL)
-        other.close()
-        assert one.poll(60)
-        assert one.recv() == "last words"
-    assert one.poll(60)
-    with pytest.raises(EOFError):
-        one.recv_bytes()
-
-
-def test_messages_of_bytes():
-    one, other = shm_array.Pipe()
-    for message in [b"", b"x", bytes(60_000)]:
-        one.send_bytes(message)
-        assert other.recv_bytes() == message
-    one.send_bytes(np.arange(4, dtype="u1"), 1, 2)
-    assert other.recv_bytes(2) == b"\1\2"
-    one.send_bytes(b"abc")
-    with pytest.raises(OSError, match="longer than maxlength"):
-        other.recv_bytes(2)
-    with pytest.raises(ValueError):
-        one.send_bytes(b"abc", 4)
-    other.close()
-    assert other.closed
-    with pytest.raises(BrokenPipeError):
-        for _ in range(100):
-            one.send_bytes(bytes(1000))
-    with pytest.raises(OSError, match="closed"):
-        other.recv()
-
-
-def test_a_pipe_can_be_polled():
-    one, other = shm_array.Pipe()
-    assert other.poll() is False and other.poll(0.01) is False
-    wait = multiprocessing.connection.wait
-    assert wait([other], 0.01) == []
-    threading.Timer(0.05, one.send, ["a"]).start()
-    assert wait([other], 60) == [other]
-    one.send("b")
-    assert other.recv() == "a"
-    assert wait([other], 60) == [other]
-    assert other.recv() == "b"
-    assert wait([other], 0.01) == []
-    one.close()
-    assert wait([other], 60) == [other]
-    with pytest.raises(EOFError):
-        other.recv()
-
-
-@pytest.mark.parametrize("axis", [2, -3])
-def test_parallel_for_along_an_axis_that_is_not_there(axis, name):
-    array = shm_array.create(name, (10, 7))
-    with pytest.raises(IndexError, match=f"axis is {axis}, and the array has 2 dimensions"):
-        shm_array.parallel_for(array, add_start, axis, workers=1)
-    assert not array.any()
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_parallel_for_by_nobody(workers, name):
-    with pytest.raises(ValueError, match=f"workers is {workers}"):
-        shm_array.parallel_for(shm_array.create(name, 10), add_start, workers=workers)
-
-
-@pytest.mark.parametrize("axis", [0, 1, -1])
-def test_parallel_for(name, axis):
-    array = shm_array.create(name, (10, 7), "i8")
-    seen = []
-    results = shm_array.parallel_for(array, add_start, axis, workers=2, progress=lambda *done: seen.append(done))
-    length = array.shape[axis]
-    starts = [start for start, _ in results]
-    assert starts == sorted(starts) and sum(shape[axis] for _, shape in results) == length
-    assert seen[-1] == (length, length)
-    lanes = np.asarray(array) if axis == 0 else array.T
-    expected = [max(start for start in starts if start <= row) for row in range(length)]
-    assert all((row == value).all() for row, value in zip(lanes, expected))
-
-
-def test_parallel_for_raises_what_a_call_raises(name):
-    array = shm_array.create(name, 10)
-    with pytest.raises(ArithmeticError):
-        shm_array.parallel_for(array, fail, workers=1)
-    assert shm_array.parallel_for(array[:0], fail, workers=1) == []
-
-
 def test_room_whose_commit_is_refused_is_others_again():
     queue = shm_array.Queue(1)
     with pytest.raises(ValueError):
@@ -506,126 +342,8 @@ def test_room_whose_commit_is_refused_is_others_again():
     assert queue.get() == "there is room"
 
 
-LONG = b"long" * 1000
-
-
-@pytest.fixture
-def items_are_seen(new_name, monkeypatch):
-    """Arrays in which long items travel have names of this test: what is left of them fails it."""
-    monkeypatch.setattr(secrets, "token_hex", lambda count: new_name())
-
-
-@pytest.mark.parametrize("kind", [shm_array.Queue, shm_array.JoinableQueue])
-@pytest.mark.parametrize("item_bytes", [1, 16, 128, 1024])
-def test_long_items_travel_whatever_the_room_of_one_is(kind, item_bytes, items_are_seen):
-    q = kind(4, item_bytes=item_bytes)
-    for send, receive in ((q.put, q.get), (q.send_bytes, q.recv_bytes)):
-        for item in (LONG, b"short", b"x" * q.item_bytes, b"x" * (q.item_bytes + 1)):
-            send(item)
-            assert receive() == item
-            if kind is shm_array.JoinableQueue:
-                q.task_done()
-    q.put(LONG)
-    assert pickle.loads(q.recv_bytes()) == LONG
-    q.send_bytes(pickle.dumps(LONG))
-    assert q.get() == LONG
-    if kind is shm_array.JoinableQueue:
-        q.task_done(), q.task_done()
-        assert q.join(timeout=5)
-
-
-def test_a_long_item_that_finds_no_room_leaves_nothing(items_are_seen):
-    for full in (shm_array.Queue(1), shm_array.JoinableQueue(1)):
-        full.put(1)
-        for send in (full.put, full.send_bytes):
-            with pytest.raises(queue.Full):
-                send(LONG, timeout=0.01)
-
-
-def test_a_queue_of_others_with_less_room_than_a_handle_says_so(name):
-    options = _library.ObjectOptions(size=ctypes.sizeof(_library.ObjectOptions))
-    handle = _library.QueueHandle()
-    code = library.shm_queue_create(name.encode(), 4, 32, None, 1, 0, options, ctypes.byref(handle))
-    assert code == 0
-    q = shm_array.Queue.open(name)
-    q.put(1)
-    for send in (q.put, q.send_bytes):
-        with pytest.raises(ValueError, match="item_bytes, 32, .* with item_bytes of 128 or more"):
-            send(LONG)
-    assert q.get() == 1
-
-
 def test_a_queue_of_elements_refuses_what_is_too_long_in_words():
     q = shm_array.Queue(4, dtype="f8", item_bytes=16)
     assert q.item_bytes == 16
     with pytest.raises(OSError, match="24"):
         q.put([1.0, 2.0, 3.0])
-
-
-def items():
-    """Arrays of this test in which long items lie."""
-    return [path.name for path in Path("/dev/shm").glob(f"shm_array.item.{PREFIX}*")]
-
-
-KINDS = [shm_array.Queue, shm_array.JoinableQueue]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("end", [lambda q: q.close(), lambda q: None], ids=["close", "del"])
-def test_what_nobody_has_received_goes_with_the_queue(kind, end, items_are_seen):
-    q = kind(8)
-    q.put(LONG), q.put("short"), q.put(LONG), q.send_bytes(LONG)
-    if kind is shm_array.JoinableQueue:
-        assert q.get() == LONG  # and it is not done
-    assert len(items()) == 3
-    end(q)
-    del q
-    assert not items()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_nobody_has_received_stays_as_long_as_somebody_can(kind, name, items_are_seen):
-    q = kind(8, name=name)
-    q.put(LONG)
-    q.close()
-    assert len(items()) == 1  # it has a name
-    q, other = kind.open(name), kind.open(name)
-    q.unlink()
-    q.close()
-    assert len(items()) == 1  # and one who has it open
-    other.close()
-    assert not items()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_last_user_takes_along_what_is_left(kind, name, items_are_seen):
-    q = kind(8, name=name, lifetime="last-close")
-    other = kind.open(name)
-    q.put(LONG)
-    q.close()
-    assert len(items()) == 1 and other.qsize() == 1
-    other.close()
-    assert not items() and not shm_array.exists(name)
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_another_process_is_somebody(kind, method, items_are_seen):
-    q, answers, go = kind(8), shm_array.Queue(), shm_array.Event()
-    q.put(LONG)
-    child = start(method, length_of_next, q, answers, go)
-    assert answers.get(timeout=60) == "here"
-    q.close()
-    assert len(items()) == 1
-    go.set()
-    assert answers.get(timeout=60) == len(LONG)
-    ended(child)
-    assert not items()
-
-
-def test_an_array_that_was_sent_and_not_received_goes_too(name):
-    q = shm_array.Queue()
-    q.put_array(shm_array.create(name, 3, lifetime="last-close"))
-    assert shm_array.exists(name)
-    q.close()
-    assert not shm_array.exists(name)
