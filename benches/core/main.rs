@@ -1,9 +1,9 @@
 //! What the core costs, each time beside the barest thing that could do its work, in one run.
 //!
 //! `cargo bench --bench core` prints a table for each question; words behind `--` choose among them: `open`, `lock`,
-//! `contended`,
-//! `create`. Candidates take turns, so that what the machine does meanwhile strikes all of them alike; the figure is the
-//! median of their turns. What counts is the last column, the ratio: absolute times differ from machine to machine.
+//! `contended`, `create`. Candidates take turns, so that what the machine does meanwhile strikes all of them alike; the
+//! figure is the median of their turns. What counts is the last column, the ratio: absolute times differ from machine to
+//! machine.
 
 mod bare;
 mod contended;

@@ -1,21 +1,18 @@
 //! Several ways to do one thing, taking turns.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A way to do it: `run(n)` does it n times.
 pub struct Candidate<'a> {
     name: &'a str,
     run: Box<dyn FnMut(u32) + 'a>,
-    turns: Vec<Duration>,
+    /// Seconds that one time took, in each turn.
+    turns: Vec<f64>,
 }
 
 impl<'a> Candidate<'a> {
     pub fn new(name: &'a str, run: impl FnMut(u32) + 'a) -> Candidate<'a> {
         Candidate { name, run: Box::new(run), turns: Vec::new() }
-    }
-
-    fn seconds(&self) -> impl Iterator<Item = f64> {
-        self.turns.iter().map(Duration::as_secs_f64)
     }
 }
 
@@ -37,19 +34,26 @@ pub fn race(title: &str, candidates: &mut [Candidate], times: u32, turns: u32) {
             let start = Instant::now();
             (candidate.run)(times);
             if turn > 0 {
-                candidate.turns.push(start.elapsed() / times);
+                // Not divided as a Duration, which has whole nanoseconds only.
+                candidate.turns.push(start.elapsed().as_secs_f64() / f64::from(times));
             }
         }
     }
     println!("\n| {title} | time | times the first |\n|---|---|---|");
     for candidate in candidates.iter() {
-        let ratios = candidate.seconds().zip(candidates[0].seconds()).map(|(own, first)| own / first);
-        println!("| {} | {} | {:.1} |", candidate.name, in_words(median(candidate.seconds())), median(ratios));
+        let ratios = candidate.turns.iter().zip(&candidates[0].turns).map(|(own, first)| own / first);
+        println!(
+            "| {} | {} | {:.1} |",
+            candidate.name,
+            in_words(median(candidate.turns.iter().copied())),
+            median(ratios)
+        );
     }
 }
 
 fn in_words(seconds: f64) -> String {
     match seconds {
+        seconds if seconds < 1e-7 => format!("{:.1} ns", seconds * 1e9),
         seconds if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
         seconds if seconds < 1e-3 => format!("{:.1} us", seconds * 1e6),
         seconds => format!("{:.0} ms", seconds * 1e3),
