@@ -24,6 +24,7 @@ use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
+use crate::segment::attachment::Attachment;
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::Contents;
 use crate::segment::format::placement as made;
@@ -31,7 +32,7 @@ use crate::segment::format::{CONDITIONS, Layout};
 use crate::segment::{Access, Segment, remove};
 use crate::sync::condition::{self, Awoken};
 use crate::sync::generation::{self, Generation, Published};
-use crate::sync::grip::Grip;
+use crate::sync::grip::{Grip, Unlocked};
 use crate::sync::lock::range_table::Rows;
 use crate::sync::lock::short::Reached;
 use crate::sync::lock::{Acquired, Mode, whole};
@@ -168,10 +169,16 @@ impl Array {
         self.grip.lock_from_the_middle(mode)
     }
 
-    /// As [`Array::unlock`], where that has nothing to tell; false says nothing.
+    /// As [`Array::unlock`], where that has nothing to tell.
     #[inline]
-    pub(crate) fn unlock_at_once(&self) -> bool {
+    pub(crate) fn unlock_at_once(&self) -> Unlocked<'_> {
         self.grip.unlock_at_once()
+    }
+
+    /// Where [`Array::unlock_at_once`] stopped in the middle: false says that there was nothing to give back.
+    #[inline]
+    pub(crate) fn end_unlock(&self, attachment: &Attachment) -> bool {
+        self.grip.end_unlock(attachment)
     }
 
     /// Release what this handle holds; EPERM where it holds nothing.

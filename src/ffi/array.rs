@@ -11,6 +11,8 @@ use crate::array::view::{Slice, View};
 use crate::array::{self, Array};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
+use crate::segment::attachment::Attachment;
+use crate::sync::grip::Unlocked;
 use crate::sync::lock::short::Reached;
 use crate::sync::lock::{Acquired, Mode};
 
@@ -274,8 +276,9 @@ pub unsafe extern "C" fn shm_array_slice(
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     // Most locks are free: that way has nothing to tell, and cannot panic.
-    let reached = match (array, known_mode(mode)) {
-        (Some(array), Some(mode)) => array.lock_at_once(mode),
+    let reached = match (array, mode) {
+        (Some(array), SHM_ARRAY_SHARED) => array.lock_at_once(Mode::Shared),
+        (Some(array), SHM_ARRAY_EXCLUSIVE) => array.lock_at_once(Mode::Exclusive),
         _ => Reached::Nothing,
     };
     match reached {
@@ -287,7 +290,7 @@ pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i
 
 /// Apart as the next one is.
 #[inline(never)]
-fn lock_from_the_middle(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
+extern "C" fn lock_from_the_middle(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     if let (Some(array), Some(mode)) = (array, known_mode(mode))
         && array.lock_from_the_middle(mode)
     {
@@ -296,10 +299,10 @@ fn lock_from_the_middle(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_
     lock_in_turn(array, mode, timeout_ns)
 }
 
-/// Apart, so that a lock that is free costs no stack frame.
+/// Apart, so that a lock that is free costs no stack frame; and extern "C", which cannot unwind and so can be jumped to.
 #[cold]
 #[inline(never)]
-fn lock_in_turn(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
+extern "C" fn lock_in_turn(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     guard(|| {
         let array = handle(array)?;
         told(array.lock(lock_mode(mode)?, Timeout::from_ns(timeout_ns))?)
@@ -343,16 +346,23 @@ pub(super) fn owner_died(what: &str) -> Error {
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
-    if array.is_some_and(Array::unlock_at_once) {
-        return 0;
+    match array.map_or(Unlocked::Nothing, Array::unlock_at_once) {
+        Unlocked::End => 0,
+        Unlocked::Middle(attachment) => unlock_from_the_middle(array, attachment),
+        Unlocked::Nothing => unlock_and_tell(array),
     }
-    unlock_and_tell(array)
+}
+
+/// As [`lock_from_the_middle`].
+#[inline(never)]
+extern "C" fn unlock_from_the_middle(array: Option<&Array>, attachment: &Attachment) -> c_int {
+    if array.is_some_and(|array| array.end_unlock(attachment)) { 0 } else { unlock_and_tell(array) }
 }
 
 /// As [`lock_in_turn`].
 #[cold]
 #[inline(never)]
-fn unlock_and_tell(array: Option<&Array>) -> c_int {
+extern "C" fn unlock_and_tell(array: Option<&Array>) -> c_int {
     guard(|| handle(array)?.unlock())
 }
 

@@ -27,6 +27,17 @@ use super::lock::short::{self, Reached};
 use super::lock::whole::{lock_exclusive, lock_shared, not_the_owner, unlock_exclusive};
 use super::lock::{Acquired, Mode, ranges};
 
+/// How far [`Grip::unlock_at_once`] went.
+#[must_use]
+pub enum Unlocked<'a> {
+    /// To its end.
+    End,
+    /// Half of it: the lock is owned still, go on with [`Grip::end_unlock`].
+    Middle(&'a Attachment),
+    /// Nothing was done.
+    Nothing,
+}
+
 /// Kept by the handle, and dropped before its segment.
 #[derive(Debug)]
 pub struct Grip {
@@ -99,16 +110,26 @@ impl Grip {
         is_held
     }
 
-    /// Give back what is held, where nothing has to be told; false says nothing.
+    /// Give back what is held, where nothing has to be told.
     #[inline]
-    pub fn unlock_at_once(&self) -> bool {
-        let Some((attachment, epoch)) = self.remembered() else { return false };
+    pub fn unlock_at_once(&self) -> Unlocked<'_> {
+        let Some((attachment, epoch)) = self.remembered() else { return Unlocked::Nothing };
         if self.hold.take_exclusive(epoch) {
-            // First of all: little has to be kept over a call.
-            let now_ns = time::realtime_coarse_ns();
-            return self.me().is_some_and(|me| unlock_exclusive(attachment, me, now_ns));
+            // There is a clock to be looked at, by a function.
+            return Unlocked::Middle(attachment);
         }
-        self.counter().is_some_and(|counter| lower_if_held(attachment.words(), counter))
+        match self.counter() {
+            Some(counter) if lower_if_held(attachment.words(), counter) => Unlocked::End,
+            _ => Unlocked::Nothing,
+        }
+    }
+
+    /// Where [`Grip::unlock_at_once`] stopped in the middle: false says that the lock is not this process's.
+    #[inline]
+    pub fn end_unlock(&self, attachment: &Attachment) -> bool {
+        // First of all: little has to be kept over a call.
+        let now_ns = time::realtime_coarse_ns();
+        self.me().is_some_and(|me| unlock_exclusive(attachment, me, now_ns))
     }
 
     /// What this process found the last time, and its epoch.
