@@ -264,7 +264,8 @@ fn play_operation(request: &Request, ground: &Ground, operation: &dyn Operation)
     ptrace::share_one_processor();
     if mode == "steps" {
         let (every, at, range, pass) = (request.every, request.at, request.range, request.pass.clone());
-        steps::run(&mut trials, &steps::Options { every, at, range, pass }, &mut report)?;
+        let short_ways = ptrace::fix_addresses();
+        steps::run(&mut trials, &steps::Options { every, at, range, pass, short_ways }, &mut report)?;
     } else {
         syscalls::run(&mut trials, &syscalls::Options { at: request.at }, &mut report)?;
     }

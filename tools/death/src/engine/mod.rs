@@ -15,6 +15,7 @@ pub mod chance;
 pub mod ground;
 pub mod marks;
 pub mod page;
+pub mod path;
 pub mod process;
 pub mod ptrace;
 pub mod report;

@@ -1,14 +1,15 @@
 //! A traced process: run it to a marker, by one system call, or by one instruction.
 //!
-//! All that depends on the processor is in `registers` at the end: making a system call fail. Everything else, down
-//! to the number of a system call and the address of an instruction, comes from the kernel in the same form
-//! everywhere (PTRACE_GET_SYSCALL_INFO).
+//! All that depends on the processor is in `registers` at the end: making a system call fail, and running to an
+//! instruction. Everything else, down to the number of a system call and the address of an instruction, comes from the
+//! kernel in the same form everywhere (PTRACE_GET_SYSCALL_INFO).
 
 use std::mem::MaybeUninit;
 use std::os::raw::c_int;
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::personality::{self, Persona};
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -128,9 +129,14 @@ impl Tracee {
         }
     }
 
+    /// The address of the next instruction.
+    pub fn address(&self) -> u64 {
+        self.info().map_or(0, |info| info.instruction_pointer)
+    }
+
     /// The file and offset of the next instruction, for addr2line.
     pub fn place(&self) -> String {
-        let address = self.info().map_or(0, |info| info.instruction_pointer);
+        let address = self.address();
         watchdog::place(self.process.pid, address).unwrap_or_else(|| format!("{address:#x}"))
     }
 
@@ -143,6 +149,11 @@ impl Tracee {
             let got = libc::ptrace(request, self.process.pid.as_raw(), size, info.as_mut_ptr());
             (got > 0).then(|| info.assume_init())
         }
+    }
+
+    /// Stop, as after a step, before the instruction at this address, or nowhere. False where that cannot be had.
+    pub fn break_at(&self, address: Option<u64>) -> bool {
+        registers::break_at(self.process.pid, address)
     }
 
     /// At an entry: the call is not made.
@@ -189,6 +200,12 @@ pub fn share_one_processor() {
     let _ = only.set(here).and_then(|()| sched_setaffinity(Pid::from_raw(0), &only));
 }
 
+/// Have what is executed from now on at the same addresses every time. False where that is not permitted.
+pub fn fix_addresses() -> bool {
+    let set = |persona: Persona| personality::set(persona | Persona::ADDR_NO_RANDOMIZE);
+    personality::get().and_then(set).is_ok()
+}
+
 /// Undo what was inherited from a harness that shares one processor.
 pub fn use_all_processors() {
     let mut all = CpuSet::new();
@@ -206,6 +223,8 @@ pub const ERRORS: [Errno; 7] =
 
 #[cfg(target_arch = "x86_64")]
 mod registers {
+    use std::mem::offset_of;
+
     use nix::sys::ptrace;
     use nix::unistd::Pid;
 
@@ -223,6 +242,19 @@ mod registers {
         change(pid, |registers| registers.rdi = value)
     }
 
+    /// By the first debug register; the last one switches it on and off.
+    pub fn break_at(pid: Pid, address: Option<u64>) -> bool {
+        let write = |register: usize, value: u64| {
+            let offset = offset_of!(libc::user, u_debugreg) + register * size_of::<u64>();
+            // The kernel's own checks refuse what a process may not watch.
+            ptrace::write_user(pid, offset as *mut _, value as i64).is_ok()
+        };
+        match address {
+            Some(address) => write(0, address) && write(7, 1),
+            None => write(7, 0),
+        }
+    }
+
     pub fn set_result(pid: Pid, result: i64) -> Result<(), String> {
         change(pid, |registers| registers.rax = result as u64)
     }
@@ -233,6 +265,10 @@ mod registers {
     use nix::unistd::Pid;
 
     const SORRY: &str = "injecting errors is written for x86_64 only; kills and steps work here";
+
+    pub fn break_at(_: Pid, _: Option<u64>) -> bool {
+        false
+    }
 
     pub fn skip_call(_: Pid) -> Result<(), String> {
         Err(SORRY.to_owned())

@@ -74,7 +74,7 @@ impl<'a> Trials<'a> {
         self.order(Order::Prepare)?;
         self.count += 1;
         // Half of the victims are tid 1 of a PID namespace of their own.
-        let birth = Birth { alone: self.ground.namespaces && self.count.is_multiple_of(2), traced: true };
+        let birth = Birth { alone: self.is_alone(), traced: true };
         let mut victim = Tracee::adopt(self.cast.start("victim", VICTIM, birth)?)?;
         let stop = victim.go(Go::Freely, false);
         if stop != Stop::Marker || self.marker() != BEGUN {
@@ -82,6 +82,11 @@ impl<'a> Trials<'a> {
         }
         self.cast.page.slots[VICTIM].marker.store(RUNNING, SeqCst);
         Ok(victim)
+    }
+
+    /// Whether the last victim is in a PID namespace of its own.
+    pub fn is_alone(&self) -> bool {
+        self.ground.namespaces && self.count.is_multiple_of(2)
     }
 
     /// The last marker that the victim has passed.

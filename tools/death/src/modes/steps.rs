@@ -16,6 +16,7 @@
 //! thousand times, changes nothing that others see, and takes longer under single steps than all the rest. With
 //! `--spin` they wait as they do in life; that is for looking at each Nth instruction.
 
+use crate::engine::path::Path;
 use crate::engine::ptrace::{Go, Stop, Tracee};
 use crate::engine::report::Report;
 use crate::engine::trial::{Order, Trials};
@@ -31,6 +32,8 @@ pub struct Options {
     pub range: (u64, u64),
     /// Only this pass, by its name.
     pub pass: Option<String>,
+    /// Addresses are the same for all victims, which may be let run to where others were before.
+    pub short_ways: bool,
 }
 
 /// So many runs must reach the end before we believe that k is beyond it: waiting loops differ from run to run.
@@ -75,6 +78,9 @@ struct Point {
     asleep: bool,
 }
 
+/// The paths of victims that are alone in their namespace, and of the others: the kernel tells them different numbers.
+type Paths = [Path; 2];
+
 /// What happened on the way there.
 #[derive(Default)]
 struct Way {
@@ -82,6 +88,8 @@ struct Way {
     ended: bool,
     /// The last step slept.
     slept: bool,
+    /// It was another way than that of the victims before, and the number of steps on it is not known.
+    strayed: bool,
     /// Steps before the pause.
     pause: Option<u64>,
     /// Where the victim stood when it was struck.
@@ -110,12 +118,13 @@ pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Resul
         };
         let mut steps = options.at.unwrap_or(start);
         let (mut ends, mut repeats) = (0, 1);
+        let mut paths = options.short_ways.then(Paths::default);
         while ends < ENDS && steps <= last && !report.is_enough(before) {
             let mut point = Point { pass, steps, asleep: false };
-            let mut way = attempt(trials, point, report)?;
+            let mut way = attempt(trials, point, &mut paths, report)?;
             if way.slept && matches!(pass, Pass::Kill | Pass::KillAwaited) {
                 point.asleep = true;
-                way = attempt(trials, point, report)?;
+                way = attempt(trials, point, &mut paths, report)?;
                 report.count("kills asleep in the kernel");
             }
             pause = way.pause.or(pause);
@@ -135,10 +144,26 @@ pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Resul
     Ok(())
 }
 
+/// A trial, and another one as long as the victim strays.
+fn attempt(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, report: &mut Report) -> Result<Way, String> {
+    loop {
+        let way = attempt_once(trials, point, paths, report)?;
+        if !way.strayed {
+            return Ok(way);
+        }
+        report.count("victims took another way than those before, and were struck somewhere on it");
+    }
+}
+
 /// One trial; what it finds goes into the report, with the point to repeat it at.
-fn attempt(trials: &mut Trials, point: Point, report: &mut Report) -> Result<Way, String> {
+fn attempt_once(
+    trials: &mut Trials,
+    point: Point,
+    paths: &mut Option<Paths>,
+    report: &mut Report,
+) -> Result<Way, String> {
     let mut way = Way::default();
-    if let Err(words) = go(trials, point, &mut way) {
+    if let Err(words) = go(trials, point, paths, &mut way) {
         let what = match (point.pass, point.asleep) {
             (Pass::Kill, false) => "killed after instruction",
             (Pass::Kill, true) => "killed asleep in instruction",
@@ -156,14 +181,18 @@ fn attempt(trials: &mut Trials, point: Point, report: &mut Report) -> Result<Way
     Ok(way)
 }
 
-fn go(trials: &mut Trials, point: Point, way: &mut Way) -> Result<(), String> {
+fn go(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, way: &mut Way) -> Result<(), String> {
     let mut victim = trials.victim()?;
+    let mut path = paths.as_mut().map(|paths| &mut paths[usize::from(trials.is_alone())]);
+    let mut landmark = path.as_ref().and_then(|path| path.landmark(point.steps));
+    landmark = landmark.filter(|landmark| victim.break_at(Some(landmark.address)));
+    let short = landmark.is_some();
     let mut checking = false;
     let mut steps = 0;
     while steps < point.steps {
-        let mut stop = victim.go(Go::Step, true);
+        let mut stop = victim.go(if landmark.is_some() { Go::Freely } else { Go::Step }, true);
         if stop == Stop::Asleep {
-            way.slept = steps + 1 == point.steps;
+            way.slept = landmark.is_none() && steps + 1 == point.steps;
             if way.slept && point.asleep {
                 break;
             }
@@ -173,9 +202,22 @@ fn go(trials: &mut Trials, point: Point, way: &mut Way) -> Result<(), String> {
             stop = victim.wait(false);
         }
         match stop {
-            Stop::Stepped => steps += 1,
+            Stop::Stepped => {
+                steps = match landmark.take() {
+                    Some(landmark) => {
+                        victim.break_at(None);
+                        landmark.steps
+                    }
+                    None => steps + 1,
+                };
+                if let Some(path) = &mut path {
+                    way.strayed |= !path.note(steps, victim.address()) && short;
+                }
+            }
             Stop::Marker if trials.marker() == PAUSED => {
-                way.pause = Some(steps);
+                if landmark.is_none() {
+                    way.pause = Some(steps);
+                }
                 if point.pass == Pass::KillAwaited {
                     trials.tell(Order::Check);
                     checking = true;
@@ -190,6 +232,12 @@ fn go(trials: &mut Trials, point: Point, way: &mut Way) -> Result<(), String> {
         }
         if trials.marker() == ENDED {
             way.ended = true;
+            if landmark.is_some() {
+                // It never came there.
+                way.strayed = true;
+                path.into_iter().for_each(|path| *path = Path::default());
+                victim.break_at(None);
+            }
             return conclude(trials, victim, checking);
         }
     }
