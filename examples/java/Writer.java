@@ -1,0 +1,13 @@
+// Makes an array that other processes can open, in any language, and fills it under the exclusive lock.
+//
+// once: javac -cp /usr/share/java/jna.jar -d target/java examples/java/*.java
+// run: java -cp /usr/share/java/jna.jar:target/java -Djna.library.path=target/release Writer
+class Writer {
+    public static void main(String[] arguments) {
+        try (var temperature = ShmArray.create("temperature", "<f8", 1000, 1000);
+             var lock = temperature.lock(ShmArray.EXCLUSIVE, -1)) {
+            var celsius = temperature.bytes().asDoubleBuffer();
+            for (int i = 0; i < celsius.capacity(); i++) celsius.put(i, i / 1000);
+        }
+    }
+}
