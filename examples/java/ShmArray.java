@@ -58,7 +58,12 @@ final class ShmArray implements AutoCloseable {
     private ShmArray(PointerByReference out) {
         handle = out.getValue();
         view.size = view.size();
-        check(C.shm_array_view(handle, view));
+        try {
+            check(C.shm_array_view(handle, view));
+        } catch (Failure why) {
+            close();
+            throw why;
+        }
     }
 
     static ShmArray create(String name, String dtype, long... shape) {

@@ -39,9 +39,14 @@ export class ShmArray {
 
   constructor(handle) {
     this.#handle = handle;
-    check(C.view(handle, this.#view));
-    this.shape = Array.from(this.#view.shape).slice(0, this.#view.ndim).map(Number);
-    this.#buffer = koffi.view(this.#view.data, Number(this.#view.nbytes));
+    try {
+      check(C.view(handle, this.#view));
+      this.shape = Array.from(this.#view.shape).slice(0, this.#view.ndim).map(Number);
+      this.#buffer = koffi.view(this.#view.data, Number(this.#view.nbytes));
+    } catch (why) {
+      this.close();
+      throw why;
+    }
   }
 
   static create(name, dtype, ...shape) {
