@@ -196,10 +196,13 @@ fn go(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, way: &mut Wa
             if way.slept && point.asleep {
                 break;
             }
-            if !checking {
-                trials.order(Order::Nudge)?;
+            while stop == Stop::Asleep {
+                if !checking {
+                    trials.order(Order::Nudge)?;
+                }
+                // On its way it may sleep several times; where it is stepped, each is a step of its own.
+                stop = victim.wait(landmark.is_some() && !checking);
             }
-            stop = victim.wait(false);
         }
         match stop {
             Stop::Stepped => {
