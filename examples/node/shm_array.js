@@ -25,7 +25,7 @@ const C = Object.fromEntries([
   "const char *shm_array_error_detail()",
 ].map((declaration) => [/shm_array_(\w+)\(/.exec(declaration)[1], library.func(declaration)]));
 
-/** The library"s words, as an Error with `errno` and `code` like Node"s own. The words are the thread"s: no .async here. */
+/** The library's words, as an Error with `errno` and `code` like Node's own. The words are the thread's: no .async here. */
 function check(code) {
   if (code === 0) return;
   const words = new Error(C.error_detail());
