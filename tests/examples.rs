@@ -14,6 +14,9 @@ use workshop::Python;
 /// What every reader prints.
 const MEAN: &str = "1000 x 1000 numbers, mean 499.5\n";
 
+/// What Java's examples look for: by the environment variable of its name, or where a package of Debian's has it.
+const JNA: &str = "jna.jar";
+
 /// The languages whose examples call the C functions through an interface of their own.
 const LANGUAGES: [Language; 6] = [
     Language {
@@ -34,7 +37,7 @@ const LANGUAGES: [Language; 6] = [
         name: "Java",
         writer: "java/Writer.java",
         reader: "java/Reader.java",
-        needs: &[("javac", "default-jdk-headless"), ("/usr/share/java/jna.jar", "libjna-java")],
+        needs: &[("javac", "default-jdk-headless"), (JNA, "libjna-java")],
         complaint: "Exception in thread \"main\" ShmArray$Failure: ",
     },
     Language {
@@ -65,7 +68,7 @@ struct Language {
     /// Its examples.
     writer: &'static str,
     reader: &'static str,
-    /// A program or a file that must be there, and the package of Debian's that has it.
+    /// A program, or [`JNA`], that must be there, and the package of Debian's that has it.
     needs: &'static [(&'static str, &'static str)],
     /// How it tells of an error that nobody has caught, beside the library's words.
     complaint: &'static str,
@@ -180,6 +183,7 @@ impl Checkout {
         // Cargo's leads to another build.
         command.env_remove("LD_LIBRARY_PATH");
         command.env("npm_config_audit", "false");
+        command.envs(jna().map(|path| ("JNA", path)));
         // What Go and npm keep from one run to the next.
         command.env("GOCACHE", workshop::directory("go").expect("a directory can be made"));
         command.env("npm_config_cache", workshop::directory("npm").expect("a directory can be made"));
@@ -204,10 +208,22 @@ fn files() -> impl Iterator<Item = &'static str> {
     LANGUAGES.iter().flat_map(|language| [language.writer, language.reader])
 }
 
-/// Whether there is a program of that name, or a file.
+/// Whether there is a program of that name, or [`JNA`].
 fn is_there(what: &str) -> bool {
+    if what == JNA {
+        return jna().is_some();
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(what).exists())
+}
+
+fn jna() -> Option<PathBuf> {
+    let packaged = || {
+        let files = Command::new("dpkg").args(["-L", "libjna-java"]).output().ok()?.stdout;
+        let files = String::from_utf8_lossy(&files).into_owned();
+        files.lines().map(PathBuf::from).find(|file| file.ends_with(JNA))
+    };
+    std::env::var_os("JNA").map(PathBuf::from).or_else(packaged).filter(|path| path.exists())
 }
 
 #[test]

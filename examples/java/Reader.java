@@ -1,7 +1,8 @@
 // Opens the array that a writer has made, in any language, and adds it up under the shared lock.
 //
-// once: javac -cp /usr/share/java/jna.jar -d target/java examples/java/*.java
-// run: java -cp /usr/share/java/jna.jar:target/java -Djna.library.path=target/release Reader
+// JNA is where jna.jar lies (`dpkg -L libjna-java` on Debian).
+// once: javac -cp "$JNA" -d target/java examples/java/*.java
+// run: java -cp "$JNA:target/java" -Djna.library.path=target/release Reader
 class Reader {
     public static void main(String[] arguments) {
         try (var temperature = ShmArray.open("temperature");

@@ -1,7 +1,8 @@
 // Makes an array that other processes can open, in any language, and fills it under the exclusive lock.
 //
-// once: javac -cp /usr/share/java/jna.jar -d target/java examples/java/*.java
-// run: java -cp /usr/share/java/jna.jar:target/java -Djna.library.path=target/release Writer
+// JNA is where jna.jar lies (`dpkg -L libjna-java` on Debian).
+// once: javac -cp "$JNA" -d target/java examples/java/*.java
+// run: java -cp "$JNA:target/java" -Djna.library.path=target/release Writer
 class Writer {
     public static void main(String[] arguments) {
         try (var temperature = ShmArray.create("temperature", "<f8", 1000, 1000);

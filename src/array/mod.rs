@@ -32,7 +32,7 @@ use crate::segment::format::{CONDITIONS, Layout};
 use crate::segment::{Access, Segment, remove};
 use crate::sync::condition::{self, Awoken};
 use crate::sync::generation::{self, Generation, Published};
-use crate::sync::grip::{Grip, Unlocked};
+use crate::sync::grip::Grip;
 use crate::sync::lock::range_table::Rows;
 use crate::sync::lock::short::Reached;
 use crate::sync::lock::{Acquired, Mode, whole};
@@ -160,25 +160,25 @@ impl Array {
 
     /// As [`Array::lock`], where nobody else is there and nothing has to be told.
     #[inline]
-    pub(crate) fn lock_at_once(&self, mode: Mode) -> Reached {
+    pub(crate) fn lock_at_once(&self, mode: Mode) -> Reached<'_> {
         self.grip.lock_at_once(mode)
     }
 
     /// Where [`Array::lock_at_once`] stopped in the middle: false says that nothing is held.
-    pub(crate) fn lock_from_the_middle(&self, mode: Mode) -> bool {
-        self.grip.lock_from_the_middle(mode)
+    pub(crate) fn lock_from_the_middle(&self, attachment: &Attachment, mode: Mode) -> bool {
+        self.grip.lock_from_the_middle(attachment, mode)
     }
 
     /// As [`Array::unlock`], where that has nothing to tell.
     #[inline]
-    pub(crate) fn unlock_at_once(&self) -> Unlocked<'_> {
+    pub(crate) fn unlock_at_once(&self) -> Reached<'_> {
         self.grip.unlock_at_once()
     }
 
     /// Where [`Array::unlock_at_once`] stopped in the middle: false says that there was nothing to give back.
     #[inline]
-    pub(crate) fn end_unlock(&self, attachment: &Attachment) -> bool {
-        self.grip.end_unlock(attachment)
+    pub(crate) fn unlock_from_the_middle(&self, attachment: &Attachment) -> bool {
+        self.grip.unlock_from_the_middle(attachment)
     }
 
     /// Release what this handle holds; EPERM where it holds nothing.

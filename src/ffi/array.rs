@@ -12,7 +12,6 @@ use crate::array::{self, Array};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
 use crate::segment::attachment::Attachment;
-use crate::sync::grip::Unlocked;
 use crate::sync::lock::short::Reached;
 use crate::sync::lock::{Acquired, Mode};
 
@@ -283,16 +282,21 @@ pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i
     };
     match reached {
         Reached::End => 0,
-        Reached::Middle => lock_from_the_middle(array, mode, timeout_ns),
+        Reached::Middle(attachment) => lock_from_the_middle(array, attachment, mode, timeout_ns),
         Reached::Nothing => lock_in_turn(array, mode, timeout_ns),
     }
 }
 
 /// Apart as the next one is.
 #[inline(never)]
-extern "C" fn lock_from_the_middle(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
+extern "C" fn lock_from_the_middle(
+    array: Option<&Array>,
+    attachment: &Attachment,
+    mode: u32,
+    timeout_ns: i64,
+) -> c_int {
     if let (Some(array), Some(mode)) = (array, known_mode(mode))
-        && array.lock_from_the_middle(mode)
+        && array.lock_from_the_middle(attachment, mode)
     {
         return 0;
     }
@@ -346,17 +350,17 @@ pub(super) fn owner_died(what: &str) -> Error {
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
-    match array.map_or(Unlocked::Nothing, Array::unlock_at_once) {
-        Unlocked::End => 0,
-        Unlocked::Middle(attachment) => unlock_from_the_middle(array, attachment),
-        Unlocked::Nothing => unlock_and_tell(array),
+    match array.map_or(Reached::Nothing, Array::unlock_at_once) {
+        Reached::End => 0,
+        Reached::Middle(attachment) => unlock_from_the_middle(array, attachment),
+        Reached::Nothing => unlock_and_tell(array),
     }
 }
 
 /// As [`lock_from_the_middle`].
 #[inline(never)]
 extern "C" fn unlock_from_the_middle(array: Option<&Array>, attachment: &Attachment) -> c_int {
-    if array.is_some_and(|array| array.end_unlock(attachment)) { 0 } else { unlock_and_tell(array) }
+    if array.is_some_and(|array| array.unlock_from_the_middle(attachment)) { 0 } else { unlock_and_tell(array) }
 }
 
 /// As [`lock_in_turn`].

@@ -27,17 +27,6 @@ use super::lock::short::{self, Reached};
 use super::lock::whole::{lock_exclusive, lock_shared, not_the_owner, unlock_exclusive};
 use super::lock::{Acquired, Mode, ranges};
 
-/// How far [`Grip::unlock_at_once`] went.
-#[must_use]
-pub enum Unlocked<'a> {
-    /// To its end.
-    End,
-    /// Half of it: the lock is owned still, go on with [`Grip::end_unlock`].
-    Middle(&'a Attachment),
-    /// Nothing was done.
-    Nothing,
-}
-
 /// Kept by the handle, and dropped before its segment.
 #[derive(Debug)]
 pub struct Grip {
@@ -82,21 +71,20 @@ impl Grip {
     /// Take the lock where nobody else is there and nothing has to be told. From the middle go on with
     /// [`Grip::lock_from_the_middle`].
     #[inline]
-    pub fn lock_at_once(&self, mode: Mode) -> Reached {
+    pub fn lock_at_once(&self, mode: Mode) -> Reached<'_> {
         let Some((attachment, epoch)) = self.remembered() else { return Reached::Nothing };
         if mode == Mode::Shared {
             return self.counter().map_or(Reached::Nothing, |counter| short::begin_shared(attachment, counter));
         }
         let reached = self.me().map_or(Reached::Nothing, |me| short::begin_exclusive(attachment, me));
-        if reached == Reached::End {
+        if matches!(reached, Reached::End) {
             self.hold.add_exclusive(epoch);
         }
         reached
     }
 
     /// Where [`Grip::lock_at_once`] stopped in the middle: false says that nothing is held.
-    pub fn lock_from_the_middle(&self, mode: Mode) -> bool {
-        let Some((attachment, epoch)) = self.remembered() else { return false };
+    pub fn lock_from_the_middle(&self, attachment: &Attachment, mode: Mode) -> bool {
         if mode == Mode::Shared {
             if let Some(counter) = self.counter() {
                 short::turn_back_from_shared(attachment, counter);
@@ -105,28 +93,29 @@ impl Grip {
         }
         let is_held = self.me().is_some_and(|me| short::end_exclusive(attachment, me));
         if is_held {
-            self.hold.add_exclusive(epoch);
+            self.hold.add(Mode::Exclusive);
         }
         is_held
     }
 
-    /// Give back what is held, where nothing has to be told.
+    /// Give back what is held, where nothing has to be told. From the middle, where the lock is owned still, go on with
+    /// [`Grip::unlock_from_the_middle`].
     #[inline]
-    pub fn unlock_at_once(&self) -> Unlocked<'_> {
-        let Some((attachment, epoch)) = self.remembered() else { return Unlocked::Nothing };
+    pub fn unlock_at_once(&self) -> Reached<'_> {
+        let Some((attachment, epoch)) = self.remembered() else { return Reached::Nothing };
         if self.hold.take_exclusive(epoch) {
             // There is a clock to be looked at, by a function.
-            return Unlocked::Middle(attachment);
+            return Reached::Middle(attachment);
         }
         match self.counter() {
-            Some(counter) if lower_if_held(attachment.words(), counter) => Unlocked::End,
-            _ => Unlocked::Nothing,
+            Some(counter) if lower_if_held(attachment.words(), counter) => Reached::End,
+            _ => Reached::Nothing,
         }
     }
 
     /// Where [`Grip::unlock_at_once`] stopped in the middle: false says that the lock is not this process's.
     #[inline]
-    pub fn end_unlock(&self, attachment: &Attachment) -> bool {
+    pub fn unlock_from_the_middle(&self, attachment: &Attachment) -> bool {
         // First of all: little has to be kept over a call.
         let now_ns = time::realtime_coarse_ns();
         self.me().is_some_and(|me| unlock_exclusive(attachment, me, now_ns))

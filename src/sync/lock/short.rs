@@ -14,28 +14,27 @@ use super::holders::{holds_nothing, lower, none_ever_read};
 use super::owner::disown;
 use super::writes::begin_write;
 
-/// How far the short way went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far the short way went, there or back.
 #[must_use]
-pub enum Reached {
-    /// The lock is held.
+pub enum Reached<'a> {
+    /// The lock is held, or given back.
     End,
-    /// Neither end: it must be gone on, with [`end_exclusive`] or [`turn_back_from_shared`].
-    Middle,
+    /// Neither end: it must be gone on here, when locking with [`end_exclusive`] or [`turn_back_from_shared`].
+    Middle(&'a Attachment),
     /// Nothing was done.
     Nothing,
 }
 
 /// Take the lock alone.
 #[inline]
-pub fn begin_exclusive(attachment: &Attachment, me: Identity) -> Reached {
+pub fn begin_exclusive(attachment: &Attachment, me: Identity) -> Reached<'_> {
     let words = attachment.words();
     // SYNC: as in `whole::lock_exclusive`.
     if words.next.load(Relaxed) != 0 || words.lock.compare_exchange(0, me.bits(), SeqCst, Relaxed).is_err() {
         return Reached::Nothing;
     }
     if words.ranges_exclusive.load(SeqCst) != 0 || !none_ever_read(attachment) {
-        return Reached::Middle;
+        return Reached::Middle(attachment);
     }
     write_alone(words, me);
     Reached::End
@@ -61,12 +60,12 @@ fn write_alone(words: &Words, me: Identity) {
 
 /// Take the lock with others who only read. `counter` is one of the own slot's, whose bit in `readers` is set.
 #[inline]
-pub fn begin_shared(attachment: &Attachment, counter: &AtomicU64) -> Reached {
+pub fn begin_shared<'a>(attachment: &'a Attachment, counter: &AtomicU64) -> Reached<'a> {
     let words = attachment.words();
     // SYNC: as in `whole::lock_shared`.
     counter.fetch_add(1, SeqCst);
     let is_free = words.lock.load(SeqCst) == 0 && words.ranges_exclusive.load(SeqCst) == 0;
-    if is_free { Reached::End } else { Reached::Middle }
+    if is_free { Reached::End } else { Reached::Middle(attachment) }
 }
 
 /// Somebody writes, or a dead one did: hold nothing.

@@ -60,16 +60,17 @@ fn lock_whole(attachment: &Attachment, mode: Mode) -> Acquired {
     let counter = counter(attachment);
     let is_held = match mode {
         X => match short::begin_exclusive(attachment, me) {
-            Reached::Middle => short::end_exclusive(attachment, me),
-            reached => reached == Reached::End,
+            Reached::End => true,
+            Reached::Middle(attachment) => short::end_exclusive(attachment, me),
+            Reached::Nothing => false,
         },
         S => {
             attachment.remember_reader(me.slot().unwrap());
             let reached = short::begin_shared(attachment, counter);
-            if reached == Reached::Middle {
+            if let Reached::Middle(attachment) = reached {
                 short::turn_back_from_shared(attachment, counter);
             }
-            reached == Reached::End
+            matches!(reached, Reached::End)
         }
     };
     if is_held {
