@@ -265,6 +265,9 @@ fn play_operation(request: &Request, ground: &Ground, operation: &dyn Operation)
     if mode == "steps" {
         let (every, at, range, pass) = (request.every, request.at, request.range, request.pass.clone());
         let short_ways = ptrace::fix_addresses();
+        if !short_ways {
+            report.note("addresses cannot be fixed here: every victim is stepped all the way".to_owned());
+        }
         steps::run(&mut trials, &steps::Options { every, at, range, pass, short_ways }, &mut report)?;
     } else {
         syscalls::run(&mut trials, &syscalls::Options { at: request.at }, &mut report)?;

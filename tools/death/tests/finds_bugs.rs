@@ -9,7 +9,8 @@ fn death(arguments: &str) -> Output {
     command.args(arguments.split_whitespace()).env("RUST_BACKTRACE", "0").output().expect("the harness starts")
 }
 
-fn must_find(arguments: &str, words: &[&str]) {
+/// What it said of the violations.
+fn must_find(arguments: &str, words: &[&str]) -> String {
     let output = death(arguments);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "death {arguments} should have found a violation:\n{out}\n{err}");
@@ -17,6 +18,13 @@ fn must_find(arguments: &str, words: &[&str]) {
         words.iter().any(|words| err.contains(words)),
         "death {arguments} should have said {words:?}:\n{out}\n{err}"
     );
+    format!("{out}{err}")
+}
+
+/// The words behind each of these.
+fn behind<'a>(text: &'a str, mark: &str) -> Vec<&'a str> {
+    let rest = text.split(mark).skip(1);
+    rest.map(|rest| rest.split([')', '\n']).next().unwrap_or_default()).collect()
 }
 
 fn must_pass(arguments: &str) {
@@ -47,7 +55,14 @@ fn finds_every_bug_and_none_where_there_is_none() {
 
     // At random the same bug shows itself in many ways; at an exact point it has few faces.
     must_find("random lock --subject toy-hang", &["a hang:"]);
-    must_find("steps lock/exclusive --every 29 --subject toy-hang", &["lock by the survivor returned 1"]);
+    let hang = must_find("steps lock/exclusive --every 29 --subject toy-hang", &["lock by the survivor returned 1"]);
+    // Again where it was found: by two victims that are stepped all the way, and one that runs the first part of it.
+    let at = format!("steps lock/exclusive --pass kill --subject toy-hang --at {}", behind(&hang, "--at ")[0]);
+    let again = must_find(&at, &["lock by the survivor returned 1"]);
+    let has_run = again.contains("1  victims ran to where others had been");
+    assert!(has_run || again.contains("is stepped all the way"), "nobody ran:\n{again}");
+    let (places, first) = (behind(&again, "(at "), behind(&hang, "(at ")[0]);
+    assert!(places.len() == 3 && places.iter().all(|place| *place == first), "not all at {first}:\n{again}");
     must_find("random lock --subject toy-pid", &["VIOLATION"]);
     must_find("random lock --subject toy-silent", &["without EOWNERDEAD", "was not told EOWNERDEAD"]);
     must_find(

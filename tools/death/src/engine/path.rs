@@ -10,13 +10,15 @@
 
 use std::collections::HashSet;
 
+use super::ptrace::{Go, Tracee};
+
 /// Where a victim is met that was let run.
 #[derive(Clone, Copy)]
-pub struct Landmark {
+struct Landmark {
     /// After so many instructions.
-    pub steps: u64,
+    steps: u64,
     /// It is here for the first time.
-    pub address: u64,
+    address: u64,
 }
 
 /// The addresses after 1, 2, 3 ... instructions.
@@ -29,13 +31,13 @@ pub struct Path {
 
 impl Path {
     /// The last landmark before a victim has done so many instructions.
-    pub fn landmark(&self, steps: u64) -> Option<Landmark> {
+    fn landmark(&self, steps: u64) -> Option<Landmark> {
         let before = self.landmarks.partition_point(|landmark| landmark.steps < steps);
         before.checked_sub(1).map(|last| self.landmarks[last])
     }
 
     /// A victim is here after so many instructions. False if those before it were elsewhere: all is forgotten then.
-    pub fn note(&mut self, steps: u64, address: u64) -> bool {
+    fn note(&mut self, steps: u64, address: u64) -> bool {
         match self.addresses.get(steps as usize - 1) {
             Some(known) if *known == address => {}
             Some(_) => {
@@ -51,6 +53,73 @@ impl Path {
             None => {} // forgotten on this victim's way: the next one is stepped from the start
         }
         true
+    }
+}
+
+/// One victim's way to its place.
+pub struct Walk<'a> {
+    path: Option<&'a mut Path>,
+    steps: u64,
+    /// Where it runs to; from there on it is stepped.
+    landmark: Option<Landmark>,
+    has_run: bool,
+    has_strayed: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// To the place after so many instructions. Without a path each of them is a step.
+    pub fn new(path: Option<&'a mut Path>, victim: &Tracee, steps: u64) -> Walk<'a> {
+        let landmark = path.as_ref().and_then(|path| path.landmark(steps));
+        let landmark = landmark.filter(|landmark| victim.break_at(Some(landmark.address)));
+        Walk { path, steps: 0, landmark, has_run: landmark.is_some(), has_strayed: false }
+    }
+
+    /// How to let the victim go on.
+    pub fn go(&self) -> Go {
+        if self.runs() { Go::Freely } else { Go::Step }
+    }
+
+    /// It has stopped there: one step further, or at the landmark.
+    pub fn stopped(&mut self, victim: &Tracee) {
+        self.steps = match self.landmark.take() {
+            Some(landmark) => {
+                victim.break_at(None);
+                landmark.steps
+            }
+            None => self.steps + 1,
+        };
+        let is_known = self.path.as_mut().is_none_or(|path| path.note(self.steps, victim.address()));
+        // Who was stepped all the way knows where it is.
+        self.has_strayed |= self.has_run && !is_known;
+    }
+
+    /// It has come to its end. Who runs then never came to the landmark.
+    pub fn ended(&mut self, victim: &Tracee) {
+        if self.landmark.take().is_some() {
+            victim.break_at(None);
+            self.has_strayed = true;
+            self.path.iter_mut().for_each(|path| **path = Path::default());
+        }
+    }
+
+    /// Whether it runs; how many steps it has done is not known as long as it does.
+    pub fn runs(&self) -> bool {
+        self.landmark.is_some()
+    }
+
+    /// So many instructions were done.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// It ran a part of the way.
+    pub fn has_run(&self) -> bool {
+        self.has_run
+    }
+
+    /// It was another way than that of the victims before, and the number of steps on it is not known.
+    pub fn has_strayed(&self) -> bool {
+        self.has_strayed
     }
 }
 

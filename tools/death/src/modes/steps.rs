@@ -16,7 +16,7 @@
 //! thousand times, changes nothing that others see, and takes longer under single steps than all the rest. With
 //! `--spin` they wait as they do in life; that is for looking at each Nth instruction.
 
-use crate::engine::path::Path;
+use crate::engine::path::{Path, Walk};
 use crate::engine::ptrace::{Go, Stop, Tracee};
 use crate::engine::report::Report;
 use crate::engine::trial::{Order, Trials};
@@ -78,8 +78,9 @@ struct Point {
     asleep: bool,
 }
 
-/// The paths of victims that are alone in their namespace, and of the others: the kernel tells them different numbers.
-type Paths = [Path; 2];
+/// The paths of the victims that are not alone in their namespace, and of those that are: the kernel tells them different
+/// numbers. None where addresses differ from victim to victim.
+type Paths = Option<[Path; 2]>;
 
 /// What happened on the way there.
 #[derive(Default)]
@@ -88,7 +89,8 @@ struct Way {
     ended: bool,
     /// The last step slept.
     slept: bool,
-    /// It was another way than that of the victims before, and the number of steps on it is not known.
+    /// See [`Walk::has_run`] and [`Walk::has_strayed`].
+    ran: bool,
     strayed: bool,
     /// Steps before the pause.
     pause: Option<u64>,
@@ -118,7 +120,7 @@ pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Resul
         };
         let mut steps = options.at.unwrap_or(start);
         let (mut ends, mut repeats) = (0, 1);
-        let mut paths = options.short_ways.then(Paths::default);
+        let mut paths: Paths = options.short_ways.then(Default::default);
         while ends < ENDS && steps <= last && !report.is_enough(before) {
             let mut point = Point { pass, steps, asleep: false };
             let mut way = attempt(trials, point, &mut paths, report)?;
@@ -145,9 +147,12 @@ pub fn run(trials: &mut Trials, options: &Options, report: &mut Report) -> Resul
 }
 
 /// A trial, and another one as long as the victim strays.
-fn attempt(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, report: &mut Report) -> Result<Way, String> {
+fn attempt(trials: &mut Trials, point: Point, paths: &mut Paths, report: &mut Report) -> Result<Way, String> {
     loop {
         let way = attempt_once(trials, point, paths, report)?;
+        if way.ran {
+            report.count("victims ran to where others had been, and were stepped from there");
+        }
         if !way.strayed {
             return Ok(way);
         }
@@ -156,12 +161,7 @@ fn attempt(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, report:
 }
 
 /// One trial; what it finds goes into the report, with the point to repeat it at.
-fn attempt_once(
-    trials: &mut Trials,
-    point: Point,
-    paths: &mut Option<Paths>,
-    report: &mut Report,
-) -> Result<Way, String> {
+fn attempt_once(trials: &mut Trials, point: Point, paths: &mut Paths, report: &mut Report) -> Result<Way, String> {
     let mut way = Way::default();
     if let Err(words) = go(trials, point, paths, &mut way) {
         let what = match (point.pass, point.asleep) {
@@ -181,18 +181,16 @@ fn attempt_once(
     Ok(way)
 }
 
-fn go(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, way: &mut Way) -> Result<(), String> {
+fn go(trials: &mut Trials, point: Point, paths: &mut Paths, way: &mut Way) -> Result<(), String> {
     let mut victim = trials.victim()?;
-    let mut path = paths.as_mut().map(|paths| &mut paths[usize::from(trials.is_alone())]);
-    let mut landmark = path.as_ref().and_then(|path| path.landmark(point.steps));
-    landmark = landmark.filter(|landmark| victim.break_at(Some(landmark.address)));
-    let short = landmark.is_some();
+    let path = paths.as_mut().map(|paths| &mut paths[usize::from(trials.is_alone())]);
+    let mut walk = Walk::new(path, &victim, point.steps);
+    way.ran = walk.has_run();
     let mut checking = false;
-    let mut steps = 0;
-    while steps < point.steps {
-        let mut stop = victim.go(if landmark.is_some() { Go::Freely } else { Go::Step }, true);
+    while walk.steps() < point.steps {
+        let mut stop = victim.go(walk.go(), true);
         if stop == Stop::Asleep {
-            way.slept = landmark.is_none() && steps + 1 == point.steps;
+            way.slept = !walk.runs() && walk.steps() + 1 == point.steps;
             if way.slept && point.asleep {
                 break;
             }
@@ -200,27 +198,14 @@ fn go(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, way: &mut Wa
                 if !checking {
                     trials.order(Order::Nudge)?;
                 }
-                // On its way it may sleep several times; where it is stepped, each is a step of its own.
-                stop = victim.wait(landmark.is_some() && !checking);
+                // Who runs may sleep several times; where it is stepped, each is a step of its own.
+                stop = victim.wait(walk.runs() && !checking);
             }
         }
         match stop {
-            Stop::Stepped => {
-                steps = match landmark.take() {
-                    Some(landmark) => {
-                        victim.break_at(None);
-                        landmark.steps
-                    }
-                    None => steps + 1,
-                };
-                if let Some(path) = &mut path {
-                    way.strayed |= !path.note(steps, victim.address()) && short;
-                }
-            }
+            Stop::Stepped => walk.stopped(&victim),
             Stop::Marker if trials.marker() == PAUSED => {
-                if landmark.is_none() {
-                    way.pause = Some(steps);
-                }
+                way.pause = (!walk.runs()).then(|| walk.steps());
                 if point.pass == Pass::KillAwaited {
                     trials.tell(Order::Check);
                     checking = true;
@@ -233,14 +218,12 @@ fn go(trials: &mut Trials, point: Point, paths: &mut Option<Paths>, way: &mut Wa
             Stop::Marker => {}
             other => return Err(trials.lost(&other)),
         }
-        if trials.marker() == ENDED {
-            way.ended = true;
-            if landmark.is_some() {
-                // It never came there.
-                way.strayed = true;
-                path.into_iter().for_each(|path| *path = Path::default());
-                victim.break_at(None);
-            }
+        way.ended = trials.marker() == ENDED;
+        if way.ended {
+            walk.ended(&victim);
+        }
+        way.strayed = walk.has_strayed();
+        if way.ended {
             return conclude(trials, victim, checking);
         }
     }
