@@ -1,6 +1,7 @@
 /* damage_objects.c - whatever others write into what processes share, calls end in time, with a result or an error. */
 #include "forge.h"
 #include "frames_given.h"
+#include "objects.h"
 #include "queues.h"
 #include "topics.h"
 #include <sys/mman.h>

@@ -80,6 +80,36 @@ static inline int slowly(void) { return getenv("CHECK_SECONDS") != NULL; }
 static inline void tell(const int pipe_ends[2]) { CHECK(write(pipe_ends[1], "!", 1) == 1); }
 static inline void hear(const int pipe_ends[2]) { char byte; CHECK(read(pipe_ends[0], &byte, 1) == 1); }
 
+/* A process that does nothing any more, until it is killed. */
+static inline void stay(void)
+{
+    for (;;)
+        pause();
+}
+
+static inline int killed(pid_t child)
+{
+    CHECK(kill(child, SIGKILL) == 0);
+    return end_of(child);
+}
+
+/* A process that has done so much with what it is given, and stays until it is killed. */
+static inline pid_t stays_after(void (*work)(const void *), const void *with)
+{
+    int ready[2];
+    CHECK(pipe(ready) == 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        work(with);
+        tell(ready);
+        stay();
+    }
+    hear(ready);
+    CHECK(close(ready[0]) == 0 && close(ready[1]) == 0);
+    return child;
+}
+
 /* Whether a descriptor becomes readable within that time. */
 static inline int readable(int fd, int milliseconds)
 {
@@ -165,11 +195,13 @@ static inline void own_dev_shm(const char *mount_options)
     CHECK(mount("tmpfs", "/dev/shm", "tmpfs", 0, mount_options) == 0);
 }
 
-/* An empty directory, for file:// names; the caller removes it. */
-static inline char *new_directory(char *path, size_t room)
+/* An empty directory in that one, for file:// names; the caller removes it. */
+static inline char *new_directory_in(const char *place, char *path, size_t room)
 {
-    snprintf(path, room, "/tmp/ctest-%d-XXXXXX", (int)check_main);
+    snprintf(path, room, "%s/ctest-%d-XXXXXX", place, (int)check_main);
     CHECK(mkdtemp(path));
     return path;
 }
+
+static inline char *new_directory(char *path, size_t room) { return new_directory_in("/tmp", path, room); }
 #endif

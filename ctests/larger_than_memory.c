@@ -57,9 +57,7 @@ int main(void)
     shm_array_t *array = NULL;
     char limit[32];
     /* /tmp may be memory. */
-    snprintf(directory, sizeof directory, "/var/tmp/ctest-%d-XXXXXX", (int)check_main);
-    CHECK(mkdtemp(directory));
-    snprintf(name, sizeof name, "file://%s/x.npy", directory);
+    snprintf(name, sizeof name, "file://%s/x.npy", new_directory_in("/var/tmp", directory, sizeof directory));
     OK(shm_array_create(name, "|u1", 1, shape, NULL, &array));
     pass(array, 4 * PART);
 

@@ -6,15 +6,17 @@ enum { CAPACITY = 11, MESSAGE = 1234 }; /* found in memory by these figures */
 static mapped_t mapped;
 
 /* In processes that then are killed. */
-static void takes(const shm_queue_t *own)
+static void takes(const void *queue)
 {
+    const shm_queue_t *own = (const shm_queue_t *)queue;
     shm_queue_message_t message = no_message();
     OK(shm_queue_take(own, 0, &message));
     set_back(&mapped, READY, HEAD);
 }
 
-static void reserves(const shm_queue_t *own)
+static void reserves(const void *queue)
 {
+    const shm_queue_t *own = (const shm_queue_t *)queue;
     shm_queue_message_t message = no_message();
     OK(shm_queue_reserve(own, 0, &message));
     set_back(&mapped, FREE, HEAD);

@@ -2,10 +2,10 @@
 #include "objects.h"
 #include "queues.h"
 
-static void reserves(const shm_queue_t *queue)
+static void reserves(const void *queue)
 {
     shm_queue_message_t message = no_message();
-    OK(shm_queue_reserve(queue, 0, &message));
+    OK(shm_queue_reserve((const shm_queue_t *)queue, 0, &message));
 }
 
 int main(void)

@@ -110,17 +110,4 @@ static inline void sleep_ms(long milliseconds)
 }
 
 static inline int threads_running(void) { return files_in("/proc/self/task"); }
-
-/* A process that does nothing any more, until it is killed. */
-static inline void stay(void)
-{
-    for (;;)
-        pause();
-}
-
-static inline int killed(pid_t child)
-{
-    CHECK(kill(child, SIGKILL) == 0);
-    return end_of(child);
-}
 #endif

@@ -2,7 +2,7 @@
 #ifndef QUEUES_H
 #define QUEUES_H
 
-#include "objects.h"
+#include "given.h"
 
 /* A queue for messages of any bytes. */
 static inline shm_queue_t *new_queue(const char *name, uint64_t capacity, uint64_t message_bytes, uint32_t flags)
@@ -55,23 +55,6 @@ static inline uint64_t receive_number(const shm_queue_t *queue)
     OK(shm_queue_receive(queue, &number, sizeof number, SECONDS(5), &len));
     CHECK(len == sizeof number);
     return number;
-}
-
-/* A process that has done so much with the queue, and stays until it is killed. */
-static inline pid_t stays_after(void (*work)(const shm_queue_t *), const shm_queue_t *queue)
-{
-    int ready[2];
-    CHECK(pipe(ready) == 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        work(queue);
-        tell(ready);
-        stay();
-    }
-    hear(ready);
-    CHECK(close(ready[0]) == 0 && close(ready[1]) == 0);
-    return child;
 }
 
 /* Both kinds of queue, one after the other. */

@@ -5,8 +5,6 @@ int main(void)
 {
     char name[64];
     uint64_t number = 9;
-    int ready[2];
-    CHECK(pipe(ready) == 0);
     shm_topic_t *topic = new_topic(unique_name(name, sizeof name), 4, 8, SHM_TOPIC_KEEP);
     for (uint64_t i = 0; i < 10; i++) /* nobody is there to wait for */
         OK(shm_topic_publish(topic, &i, 8, 0));
@@ -26,14 +24,7 @@ int main(void)
     OK(shm_topic_publish(topic, &number, 8, 0));
     CHECK(hear_number(fast, 0) == 9);
 
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        subscriber_to(name);
-        tell(ready);
-        pause();
-    }
-    hear(ready);
+    pid_t child = stays_after(subscribes, name);
     for (uint64_t i = 0; i < 4; i++) {
         OK(shm_topic_publish(topic, &i, 8, 0));
         CHECK(hear_number(fast, 0) == i);

@@ -19,6 +19,9 @@ static inline shm_topic_t *subscriber_to(const char *name)
     return topic;
 }
 
+/* For stays_after(). */
+static inline void subscribes(const void *name) { subscriber_to((const char *)name); }
+
 static inline shm_topic_stat_t topic_stat_of(const shm_topic_t *topic)
 {
     shm_topic_stat_t figures;
