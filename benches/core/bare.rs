@@ -9,6 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const PAGE: usize = 4096;
 
+/// A code says that nothing went wrong. With no words, for which it would have to be stored.
+pub fn done(code: libc::c_int) {
+    assert!(code == 0);
+}
+
 /// Open a file, map all of it, and undo it; before that read so many bytes of it, or touch one element.
 pub fn open_and_close(path: &CStr, read: usize, touch: bool) {
     // SAFETY: a path that ends in NUL; a buffer that is long enough; what is mapped is unmapped once.
@@ -108,9 +113,9 @@ impl Mutex {
     pub fn hold(&self, inside: impl FnOnce()) {
         // SAFETY: made in `new`.
         unsafe {
-            assert_eq!(libc::pthread_mutex_lock(self.0.get()), 0);
+            done(libc::pthread_mutex_lock(self.0.get()));
             inside();
-            assert_eq!(libc::pthread_mutex_unlock(self.0.get()), 0);
+            done(libc::pthread_mutex_unlock(self.0.get()));
         }
     }
 }
@@ -134,18 +139,18 @@ impl RwLock {
     pub fn write(&self, inside: impl FnOnce()) {
         // SAFETY: made in `new`.
         unsafe {
-            assert_eq!(libc::pthread_rwlock_wrlock(self.0.get()), 0);
+            done(libc::pthread_rwlock_wrlock(self.0.get()));
             inside();
-            assert_eq!(libc::pthread_rwlock_unlock(self.0.get()), 0);
+            done(libc::pthread_rwlock_unlock(self.0.get()));
         }
     }
 
     pub fn read(&self, inside: impl FnOnce()) {
         // SAFETY: made in `new`.
         unsafe {
-            assert_eq!(libc::pthread_rwlock_rdlock(self.0.get()), 0);
+            done(libc::pthread_rwlock_rdlock(self.0.get()));
             inside();
-            assert_eq!(libc::pthread_rwlock_unlock(self.0.get()), 0);
+            done(libc::pthread_rwlock_unlock(self.0.get()));
         }
     }
 }

@@ -24,7 +24,6 @@ use crate::error::{Code, Errno, Error, Result};
 use crate::os::file;
 use crate::os::name::Place;
 use crate::os::time::Timeout;
-use crate::segment::attachment::Attachment;
 use crate::segment::directory::{self, Entry};
 use crate::segment::examine::Contents;
 use crate::segment::format::placement as made;
@@ -34,7 +33,7 @@ use crate::sync::condition::{self, Awoken};
 use crate::sync::generation::{self, Generation, Published};
 use crate::sync::grip::Grip;
 use crate::sync::lock::range_table::Rows;
-use crate::sync::lock::short::Reached;
+use crate::sync::lock::short::{Left, Reached};
 use crate::sync::lock::{Acquired, Mode, whole};
 use crate::sync::notifier::Watches;
 
@@ -160,25 +159,30 @@ impl Array {
 
     /// As [`Array::lock`], where nobody else is there and nothing has to be told.
     #[inline]
-    pub(crate) fn lock_at_once(&self, mode: Mode) -> Reached<'_> {
+    pub(crate) fn lock_at_once(&self, mode: Mode) -> Reached {
         self.grip.lock_at_once(mode)
     }
 
     /// Where [`Array::lock_at_once`] stopped in the middle: false says that nothing is held.
-    pub(crate) fn lock_from_the_middle(&self, attachment: &Attachment, mode: Mode) -> bool {
-        self.grip.lock_from_the_middle(attachment, mode)
+    pub(crate) fn lock_from_the_middle(&self, mode: Mode) -> bool {
+        self.grip.lock_from_the_middle(mode)
     }
 
-    /// As [`Array::unlock`], where that has nothing to tell.
+    /// As [`Array::unlock`], where that has nothing to tell: see [`Grip::unlock_at_once`].
     #[inline]
-    pub(crate) fn unlock_at_once(&self) -> Reached<'_> {
+    pub(crate) fn unlock_at_once(&self) -> Option<Left> {
         self.grip.unlock_at_once()
     }
 
-    /// Where [`Array::unlock_at_once`] stopped in the middle: false says that there was nothing to give back.
+    /// As [`Array::unlock_at_once`], where that has left [`Left::Exclusive`].
     #[inline]
-    pub(crate) fn unlock_from_the_middle(&self, attachment: &Attachment) -> bool {
-        self.grip.unlock_from_the_middle(attachment)
+    pub(crate) fn unlock_exclusive_at_once(&self) -> Option<Left> {
+        self.grip.unlock_exclusive_at_once()
+    }
+
+    /// What those two have left; false: nothing was done.
+    pub(crate) fn unlock_to_the_end(&self, left: Left) -> bool {
+        self.grip.unlock_to_the_end(left)
     }
 
     /// Release what this handle holds; EPERM where it holds nothing.

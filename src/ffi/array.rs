@@ -11,8 +11,7 @@ use crate::array::view::{Slice, View};
 use crate::array::{self, Array};
 use crate::error::{Errno, Error, Result};
 use crate::os::time::Timeout;
-use crate::segment::attachment::Attachment;
-use crate::sync::lock::short::Reached;
+use crate::sync::lock::short::{Left, Reached};
 use crate::sync::lock::{Acquired, Mode};
 
 /// Lock mode: alone.
@@ -276,27 +275,22 @@ pub unsafe extern "C" fn shm_array_slice(
 pub extern "C" fn shm_array_lock(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     // Most locks are free: that way has nothing to tell, and cannot panic.
     let reached = match (array, mode) {
-        (Some(array), SHM_ARRAY_SHARED) => array.lock_at_once(Mode::Shared),
         (Some(array), SHM_ARRAY_EXCLUSIVE) => array.lock_at_once(Mode::Exclusive),
+        (Some(array), SHM_ARRAY_SHARED) => array.lock_at_once(Mode::Shared),
         _ => Reached::Nothing,
     };
     match reached {
         Reached::End => 0,
-        Reached::Middle(attachment) => lock_from_the_middle(array, attachment, mode, timeout_ns),
+        Reached::Middle => lock_from_the_middle(array, mode, timeout_ns),
         Reached::Nothing => lock_in_turn(array, mode, timeout_ns),
     }
 }
 
 /// Apart as the next one is.
 #[inline(never)]
-extern "C" fn lock_from_the_middle(
-    array: Option<&Array>,
-    attachment: &Attachment,
-    mode: u32,
-    timeout_ns: i64,
-) -> c_int {
+extern "C" fn lock_from_the_middle(array: Option<&Array>, mode: u32, timeout_ns: i64) -> c_int {
     if let (Some(array), Some(mode)) = (array, known_mode(mode))
-        && array.lock_from_the_middle(attachment, mode)
+        && array.lock_from_the_middle(mode)
     {
         return 0;
     }
@@ -350,17 +344,30 @@ pub(super) fn owner_died(what: &str) -> Error {
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
-    match array.map_or(Reached::Nothing, Array::unlock_at_once) {
-        Reached::End => 0,
-        Reached::Middle(attachment) => unlock_from_the_middle(array, attachment),
-        Reached::Nothing => unlock_and_tell(array),
+    let Some(open) = array else { return unlock_and_tell(array) };
+    match open.unlock_at_once() {
+        Some(Left::Nothing) => 0,
+        Some(Left::Exclusive) => unlock_exclusive(open),
+        Some(left) => unlock_to_the_end(open, left),
+        None => unlock_and_tell(array),
     }
 }
 
-/// As [`lock_from_the_middle`].
+/// As [`lock_from_the_middle`]: it calls a function to look at the clock.
 #[inline(never)]
-extern "C" fn unlock_from_the_middle(array: Option<&Array>, attachment: &Attachment) -> c_int {
-    if array.is_some_and(|array| array.unlock_from_the_middle(attachment)) { 0 } else { unlock_and_tell(array) }
+extern "C" fn unlock_exclusive(array: &Array) -> c_int {
+    match array.unlock_exclusive_at_once() {
+        Some(Left::Nothing) => 0,
+        Some(left) => unlock_to_the_end(array, left),
+        None => unlock_and_tell(Some(array)),
+    }
+}
+
+/// As [`lock_in_turn`].
+#[cold]
+#[inline(never)]
+extern "C" fn unlock_to_the_end(array: &Array, left: Left) -> c_int {
+    if array.unlock_to_the_end(left) { 0 } else { unlock_and_tell(Some(array)) }
 }
 
 /// As [`lock_in_turn`].

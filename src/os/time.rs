@@ -3,6 +3,7 @@
 //! All waits are on CLOCK_MONOTONIC, which is what [`Instant`] reads on Linux.
 
 use std::ffi::CStr;
+use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -116,27 +117,32 @@ pub fn thread_cpu() -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// As [`realtime_ns`], to some milliseconds, for where each nanosecond counts.
+/// As [`realtime_ns`], to some milliseconds, for where each nanosecond counts; 0 where nobody tells.
 #[inline]
 pub fn realtime_coarse_ns() -> i64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let known = CLOCK_GETTIME.load(Relaxed);
-    let clock_gettime = if known.is_null() { find_clock_gettime() } else { known };
-    // SAFETY: what `find_clock_gettime` found is such a function; one timespec is filled, which outlives the call.
-    unsafe { std::mem::transmute::<*mut (), ClockGettime>(clock_gettime)(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
+    let mut now = MaybeUninit::<libc::timespec>::uninit();
+    // SAFETY: nothing else is ever in that word.
+    let clock_gettime = unsafe { mem::transmute::<*mut (), ClockGettime>(CLOCK_GETTIME.load(Relaxed)) };
+    // SAFETY: one timespec may be filled, which outlives the call.
+    if unsafe { clock_gettime(libc::CLOCK_REALTIME_COARSE, now.as_mut_ptr()) } != 0 {
+        // Every kernel knows this clock; but a sandbox without a vdso may refuse the call.
+        return 0;
+    }
+    // SAFETY: it was filled; and not with zeros before, for each store is waited for by the next locked instruction.
+    let now = unsafe { now.assume_init() };
     now.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec)
 }
 
 type ClockGettime = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> libc::c_int;
 
-/// A [`ClockGettime`], or null until somebody has asked.
-static CLOCK_GETTIME: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+/// A [`ClockGettime`], which is looked for at the first call.
+static CLOCK_GETTIME: AtomicPtr<()> = AtomicPtr::new((find_clock_gettime as ClockGettime) as *mut ());
 
-/// The kernel's own function, which it maps into every process (vdso(7)): libc's goes there, too, and takes half as long
-/// again for its detour. Where it cannot be found (under valgrind, in a static program), libc's.
+/// Look for the kernel's own function, which it maps into every process (vdso(7)), and call it: libc's goes there, too, and
+/// takes half as long again for its detour. Where it cannot be found (under valgrind, in a static program), libc's it is.
 #[cold]
 #[inline(never)]
-fn find_clock_gettime() -> *mut () {
+unsafe extern "C" fn find_clock_gettime(clock: libc::clockid_t, now: *mut libc::timespec) -> libc::c_int {
     const NAME: &CStr = if cfg!(target_arch = "aarch64") { c"__kernel_clock_gettime" } else { c"__vdso_clock_gettime" };
     let mut found: *mut () = ptr::null_mut();
     // Elsewhere its timespec may be another.
@@ -152,7 +158,8 @@ fn find_clock_gettime() -> *mut () {
         found = (libc::clock_gettime as ClockGettime) as *mut ();
     }
     CLOCK_GETTIME.store(found, Relaxed);
-    found
+    // SAFETY: what was found is such a function; the rest is the caller's.
+    unsafe { mem::transmute::<*mut (), ClockGettime>(found)(clock, now) }
 }
 
 #[cfg(test)]

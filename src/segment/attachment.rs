@@ -46,6 +46,12 @@ impl Identity {
         (bits != 0).then_some(Identity(bits))
     }
 
+    /// From [`Identity::bits`], kept by who got them.
+    pub fn from_bits(bits: u32) -> Identity {
+        debug_assert!(bits & Identity::MASK == bits && bits != 0);
+        Identity(bits)
+    }
+
     /// As a word holds it.
     pub fn bits(self) -> u32 {
         self.0

@@ -49,6 +49,13 @@ impl Bell {
         }
     }
 
+    /// Whether a ring would wake anybody, now.
+    #[inline]
+    pub fn is_heard(&self, loud: bool) -> bool {
+        // SYNC: as in `ring`.
+        self.0.load(SeqCst) & LISTENED != 0 || loud
+    }
+
     #[cold]
     #[inline(never)]
     fn wake(&self, word: u32) {

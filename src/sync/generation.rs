@@ -36,9 +36,21 @@ pub struct Published {
 #[inline]
 pub fn sign(attachment: &Attachment, me: Identity, now_ns: i64) {
     let words = attachment.words();
-    if words.publisher.load(Relaxed) as u32 != me.bits() {
+    if !is_signed_by(words, me) {
         sign_with_name(attachment, me);
     }
+    date(words, now_ns);
+}
+
+/// Whether this process wrote last, so that a date is all that is missing.
+#[inline]
+pub fn is_signed_by(words: &Words, me: Identity) -> bool {
+    words.publisher.load(Relaxed) as u32 == me.bits()
+}
+
+/// The moment of a write's end.
+#[inline]
+pub fn date(words: &Words, now_ns: i64) {
     words.published_ns.store(now_ns, Relaxed);
 }
 
@@ -55,6 +67,12 @@ fn sign_with_name(attachment: &Attachment, me: Identity) {
 #[inline]
 pub fn announce(attachment: &Attachment) {
     Bell::on(&attachment.words().published).ring(attachment.wakes_readers());
+}
+
+/// Whether [`announce`] has somebody to tell.
+#[inline]
+pub fn is_awaited(words: &Words, loud: bool) -> bool {
+    Bell::on(&words.published).is_heard(loud)
 }
 
 /// Sleep until the generation is another than `since`; says which.

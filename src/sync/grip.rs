@@ -23,16 +23,16 @@ use super::condition::{self, Awoken};
 use super::hold::Hold;
 use super::lock::holders::lower_if_held;
 use super::lock::range_table::Rows;
-use super::lock::short::{self, Reached};
+use super::lock::short::{self, Left, Reached};
 use super::lock::whole::{lock_exclusive, lock_shared, not_the_owner, unlock_exclusive};
 use super::lock::{Acquired, Mode, ranges};
 
 /// Kept by the handle, and dropped before its segment.
 #[derive(Debug)]
 pub struct Grip {
-    /// Where the epoch of this process stands; null until something was remembered.
+    /// Where the epoch of this process stands; at NO_EPOCH until something was remembered.
     epoch_now: AtomicPtr<AtomicU64>,
-    /// Which process found the next three.
+    /// Which process found the next three; NOBODY until something was remembered.
     epoch: AtomicU64,
     attachment: AtomicPtr<Attachment>,
     /// Null until this process has shared the lock through this handle, and where the handle has no counter of its own.
@@ -49,13 +49,17 @@ pub struct Grip {
 
 const UNCHOSEN: usize = usize::MAX;
 
+static NO_EPOCH: AtomicU64 = AtomicU64::new(0);
+/// Neither any process's epoch nor what stands at NO_EPOCH.
+const NOBODY: u64 = u64::MAX;
+
 static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Default for Grip {
     fn default() -> Grip {
         Grip {
-            epoch_now: AtomicPtr::default(),
-            epoch: AtomicU64::new(0),
+            epoch_now: AtomicPtr::new((&raw const NO_EPOCH).cast_mut()),
+            epoch: AtomicU64::new(NOBODY),
             attachment: AtomicPtr::default(),
             counter: AtomicPtr::default(),
             me: AtomicU32::new(0),
@@ -71,72 +75,93 @@ impl Grip {
     /// Take the lock where nobody else is there and nothing has to be told. From the middle go on with
     /// [`Grip::lock_from_the_middle`].
     #[inline]
-    pub fn lock_at_once(&self, mode: Mode) -> Reached<'_> {
+    pub fn lock_at_once(&self, mode: Mode) -> Reached {
         let Some((attachment, epoch)) = self.remembered() else { return Reached::Nothing };
         if mode == Mode::Shared {
             return self.counter().map_or(Reached::Nothing, |counter| short::begin_shared(attachment, counter));
         }
-        let reached = self.me().map_or(Reached::Nothing, |me| short::begin_exclusive(attachment, me));
-        if matches!(reached, Reached::End) {
+        let reached = short::begin_exclusive(attachment, self.me());
+        if reached == Reached::End {
             self.hold.add_exclusive(epoch);
         }
         reached
     }
 
     /// Where [`Grip::lock_at_once`] stopped in the middle: false says that nothing is held.
-    pub fn lock_from_the_middle(&self, attachment: &Attachment, mode: Mode) -> bool {
+    pub fn lock_from_the_middle(&self, mode: Mode) -> bool {
+        let Some((attachment, epoch)) = self.remembered() else { return false };
         if mode == Mode::Shared {
             if let Some(counter) = self.counter() {
                 short::turn_back_from_shared(attachment, counter);
             }
             return false;
         }
-        let is_held = self.me().is_some_and(|me| short::end_exclusive(attachment, me));
+        let is_held = short::end_exclusive(attachment, self.me());
         if is_held {
-            self.hold.add(Mode::Exclusive);
+            self.hold.add_exclusive(epoch);
         }
         is_held
     }
 
-    /// Give back what is held, where nothing has to be told. From the middle, where the lock is owned still, go on with
-    /// [`Grip::unlock_from_the_middle`].
+    /// Give back what is held, where nothing has to be told. Says what is left to do: [`Grip::unlock_exclusive_at_once`], or
+    /// else [`Grip::unlock_to_the_end`]. None: nothing was done.
     #[inline]
-    pub fn unlock_at_once(&self) -> Reached<'_> {
-        let Some((attachment, epoch)) = self.remembered() else { return Reached::Nothing };
-        if self.hold.take_exclusive(epoch) {
-            // There is a clock to be looked at, by a function.
-            return Reached::Middle(attachment);
+    pub fn unlock_at_once(&self) -> Option<Left> {
+        let (attachment, epoch) = self.remembered()?;
+        if self.hold.is_exclusive_in(epoch) {
+            return Some(Left::Exclusive);
         }
-        match self.counter() {
-            Some(counter) if lower_if_held(attachment.words(), counter) => Reached::End,
-            _ => Reached::Nothing,
-        }
+        short::give_shared(attachment.words(), self.counter()?)
     }
 
-    /// Where [`Grip::unlock_at_once`] stopped in the middle: false says that the lock is not this process's.
+    /// Give back the exclusive hold that [`Grip::unlock_at_once`] has left, and say what is left now; None as there.
     #[inline]
-    pub fn unlock_from_the_middle(&self, attachment: &Attachment) -> bool {
+    pub fn unlock_exclusive_at_once(&self) -> Option<Left> {
         // First of all: little has to be kept over a call.
         let now_ns = time::realtime_coarse_ns();
-        self.me().is_some_and(|me| unlock_exclusive(attachment, me, now_ns))
+        let (attachment, me) = (self.attachment()?, self.me());
+        let words = attachment.words();
+        if !short::may_give_exclusive(words, me) {
+            return None;
+        }
+        self.hold.take_exclusive();
+        Some(short::give_exclusive(words, me, now_ns, attachment.wakes_readers()))
+    }
+
+    /// Wake those who wait; false: nothing was done.
+    pub fn unlock_to_the_end(&self, left: Left) -> bool {
+        let attachment = self.attachment();
+        attachment.iter().for_each(|attachment| short::give_to_the_end(attachment, self.me(), left));
+        attachment.is_some()
     }
 
     /// What this process found the last time, and its epoch.
     #[inline]
     fn remembered(&self) -> Option<(&Attachment, u64)> {
-        // SAFETY: null until `remember` has been here, and then for ever where the epoch stands.
-        let epoch = unsafe { self.epoch_now.load(Acquire).as_ref() }?.load(Relaxed);
+        let epoch = self.epoch()?;
+        // SAFETY: `remember` has been here, for there is an epoch, and so has `keep_attachment` before it.
+        Some((unsafe { self.attachment().unwrap_unchecked() }, epoch))
+    }
+
+    /// The epoch of this process, if it is the one that found what is noted here.
+    #[inline]
+    fn epoch(&self) -> Option<u64> {
+        // SAFETY: that of NO_EPOCH until `remember` has been here, and then for ever where the epoch stands.
+        let epoch = unsafe { &*self.epoch_now.load(Acquire) }.load(Relaxed);
         // SYNC: pairs with the Release in `remember`: with the epoch comes what was found in it.
-        if self.epoch.load(Acquire) != epoch {
-            return None;
-        }
-        // SAFETY: from Arc::into_raw, and given back only when the grip is dropped.
-        Some((unsafe { self.attachment.load(Relaxed).as_ref() }?, epoch))
+        (self.epoch.load(Acquire) == epoch).then_some(epoch)
     }
 
     #[inline]
-    fn me(&self) -> Option<Identity> {
-        Identity::from_word(self.me.load(Relaxed))
+    fn attachment(&self) -> Option<&Attachment> {
+        // SAFETY: null, or from Arc::into_raw, and given back only when the grip is dropped.
+        unsafe { self.attachment.load(Relaxed).as_ref() }
+    }
+
+    /// Who this process is, where there is an epoch.
+    #[inline]
+    fn me(&self) -> Identity {
+        Identity::from_bits(self.me.load(Relaxed))
     }
 
     #[inline]

@@ -9,28 +9,25 @@ use crate::os::process;
 
 use super::lock::Mode;
 
-/// High half: epoch; low half: EXCLUSIVE, or the number of shared holds.
+/// Low half: epoch; high half: EXCLUSIVE, or the number of shared holds.
 #[derive(Debug, Default)]
 pub struct Hold(AtomicU64);
 
-const EXCLUSIVE: u64 = 1 << 31;
-const HOLDS: u64 = u32::MAX as u64;
+const EXCLUSIVE: u64 = 1 << 63;
+const ONE: u64 = 1 << 32;
+const HOLDS: u64 = !(ONE - 1);
 
 impl Hold {
-    fn epoch() -> u64 {
-        process::epoch() << 32
-    }
-
     /// What is held in this process.
     fn load(&self) -> u64 {
         let hold = self.0.load(Ordering::Acquire);
-        if hold & !HOLDS == Hold::epoch() { hold & HOLDS } else { 0 }
+        if hold & !HOLDS == process::epoch() { hold & HOLDS } else { 0 }
     }
 
     /// It was taken exclusively through this handle, in the process with that epoch.
     #[inline]
     pub fn add_exclusive(&self, epoch: u64) {
-        self.0.store(epoch << 32 | EXCLUSIVE, Ordering::Release);
+        self.0.store(epoch | EXCLUSIVE, Ordering::Release);
     }
 
     /// It was taken through this handle.
@@ -38,20 +35,21 @@ impl Hold {
         match mode {
             // Nobody else can hold it now, through this handle or another.
             Mode::Exclusive => self.add_exclusive(process::epoch()),
-            Mode::Shared => while !self.exchange(|held| Some(held + 1)).1 {},
+            Mode::Shared => while !self.exchange(|held| Some(held + ONE)).1 {},
         }
     }
 
-    /// Take back the exclusive hold, if there is one, in the process with that epoch. Without a compare: of two threads that
-    /// give back the one hold at once, a bug of theirs, the second finds at the lock's own word that the process is not its
-    /// owner any more.
+    /// Whether this handle holds it exclusively, in the process with that epoch.
     #[inline]
-    pub fn take_exclusive(&self, epoch: u64) -> bool {
-        let is_exclusive = self.0.load(Ordering::Acquire) == epoch << 32 | EXCLUSIVE;
-        if is_exclusive {
-            self.0.store(epoch << 32, Ordering::Release);
-        }
-        is_exclusive
+    pub fn is_exclusive_in(&self, epoch: u64) -> bool {
+        self.0.load(Ordering::Acquire) == epoch | EXCLUSIVE
+    }
+
+    /// Take back the exclusive hold, which was there a moment ago. Without a compare: of two threads that give back the one
+    /// hold at once, a bug of theirs, the second finds at the lock's own word that the process is not its owner any more.
+    #[inline]
+    pub fn take_exclusive(&self) {
+        self.0.store(0, Ordering::Release);
     }
 
     /// Take back one hold, if there is one: the caller then releases the lock.
@@ -60,7 +58,7 @@ impl Hold {
             let (before, done) = self.exchange(|held| match held {
                 0 => None,
                 EXCLUSIVE => Some(0),
-                shared => Some(shared - 1),
+                shared => Some(shared - ONE),
             });
             match (before, done) {
                 (0, _) => return None,
@@ -77,7 +75,7 @@ impl Hold {
             let (before, done) = self.exchange(|held| match (held, mode) {
                 (EXCLUSIVE, Mode::Exclusive) => Some(0),
                 (0 | EXCLUSIVE, _) | (_, Mode::Exclusive) => None,
-                (shared, Mode::Shared) => Some(shared - 1),
+                (shared, Mode::Shared) => Some(shared - ONE),
             });
             let has_one =
                 if mode == Mode::Exclusive { before == EXCLUSIVE } else { before != 0 && before != EXCLUSIVE };
@@ -95,9 +93,10 @@ impl Hold {
     /// What was held, and whether it could be changed.
     fn exchange(&self, change: impl FnOnce(u64) -> Option<u64>) -> (u64, bool) {
         let raw = self.0.load(Ordering::Acquire);
-        let held = if raw & !HOLDS == Hold::epoch() { raw & HOLDS } else { 0 };
+        let epoch = process::epoch();
+        let held = if raw & !HOLDS == epoch { raw & HOLDS } else { 0 };
         let Some(after) = change(held) else { return (held, false) };
-        let done = self.0.compare_exchange(raw, Hold::epoch() | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let done = self.0.compare_exchange(raw, epoch | after, Ordering::AcqRel, Ordering::Acquire).is_ok();
         (held, done)
     }
 }
@@ -117,6 +116,13 @@ mod tests {
         assert!(!hold.take_only(Mode::Exclusive) && hold.take_only(Mode::Shared) && !hold.take_only(Mode::Shared));
         hold.add(Mode::Exclusive);
         assert!(hold.is_exclusive() && !hold.take_only(Mode::Shared));
+        let epoch = process::epoch();
+        assert!(hold.is_exclusive_in(epoch) && !hold.is_exclusive_in(epoch + 1));
+        hold.take_exclusive();
+        assert!(!hold.is_exclusive_in(epoch));
+        hold.add_exclusive(epoch + 1);
+        assert!(!hold.is_exclusive(), "that is another process's");
+        hold.add_exclusive(epoch);
         assert_eq!((hold.take(), hold.take()), (Some(Mode::Exclusive), None));
     }
 }

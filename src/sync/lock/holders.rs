@@ -38,12 +38,11 @@ impl Reader<'_> {
 /// Whether certainly no process that is here has ever held the lock shared, or a range of it: many arrays are only ever
 /// written under it, and this is found out without a branch. Not of an array with more slots than usual.
 #[inline]
-pub fn none_ever_read(attachment: &Attachment) -> bool {
+pub fn none_ever_read(words: &Words, slots: usize) -> bool {
     /// As many as 256 slots need.
     const USUAL: usize = 4;
     // SYNC: as in `first_reader`.
-    let bits = attachment.words().readers.iter().take(USUAL).fold(0, |all, word| all | word.load(SeqCst));
-    bits == 0 && attachment.control().slots() <= USUAL * 64
+    slots <= USUAL * 64 && words.readers.iter().take(USUAL).fold(0, |all, word| all | word.load(SeqCst)) == 0
 }
 
 /// Whether nobody, dead or alive, holds the lock shared or a range of it: [`first_reader`] for who need not know who.
@@ -108,13 +107,20 @@ pub fn lower(words: &Words, counter: &AtomicU64) {
 /// As [`lower`], where the counter says that it is held; false where it does not.
 #[inline]
 pub fn lower_if_held(words: &Words, counter: &AtomicU64) -> bool {
+    let is_held = count_down(counter);
+    if is_held {
+        Bell::on(&words.drain).ring(false);
+    }
+    is_held
+}
+
+/// The first half of [`lower_if_held`]: the bell comes next.
+#[inline]
+pub fn count_down(counter: &AtomicU64) -> bool {
     let mut seen = counter.load(Relaxed);
     while seen as u32 != 0 {
         match counter.compare_exchange(seen, seen - 1, SeqCst, Relaxed) {
-            Ok(_) => {
-                Bell::on(&words.drain).ring(false);
-                return true;
-            }
+            Ok(_) => return true,
             Err(now) => seen = now,
         }
     }

@@ -8,9 +8,8 @@ use model::os::atomic::Ordering::SeqCst;
 use model::os::futex;
 use model::os::time::Timeout;
 use model::participant::{interrupt, play, step};
-use model::segment::attachment::{Attachment, Control};
+use model::segment::attachment::{Attachment, Control, Identity};
 use model::sync::condition;
-use model::sync::lock::holders::lower_if_held;
 use model::sync::lock::range_table::Rows;
 use model::sync::lock::short::{self, Reached};
 use model::sync::lock::{Acquired, INCONSISTENT, Mode, ranges, whole};
@@ -61,16 +60,16 @@ fn lock_whole(attachment: &Attachment, mode: Mode) -> Acquired {
     let is_held = match mode {
         X => match short::begin_exclusive(attachment, me) {
             Reached::End => true,
-            Reached::Middle(attachment) => short::end_exclusive(attachment, me),
+            Reached::Middle => short::end_exclusive(attachment, me),
             Reached::Nothing => false,
         },
         S => {
             attachment.remember_reader(me.slot().unwrap());
             let reached = short::begin_shared(attachment, counter);
-            if let Reached::Middle(attachment) = reached {
+            if reached == Reached::Middle {
                 short::turn_back_from_shared(attachment, counter);
             }
-            matches!(reached, Reached::End)
+            reached == Reached::End
         }
     };
     if is_held {
@@ -84,10 +83,25 @@ fn lock_whole(attachment: &Attachment, mode: Mode) -> Acquired {
 
 fn unlock_whole(attachment: &Attachment, mode: Mode) {
     let done = match mode {
-        X => whole::unlock_exclusive(attachment, attachment.identity().unwrap(), 0),
-        S => lower_if_held(attachment.words(), counter(attachment)),
+        X => unlock_exclusive(attachment, attachment.identity().unwrap()),
+        S => unlock_shared(attachment),
     };
     assert!(done, "it was held");
+}
+
+fn unlock_shared(attachment: &Attachment) -> bool {
+    let left = short::give_shared(attachment.words(), counter(attachment));
+    left.into_iter().for_each(|left| short::give_to_the_end(attachment, attachment.identity().unwrap(), left));
+    left.is_some()
+}
+
+fn unlock_exclusive(attachment: &Attachment, me: Identity) -> bool {
+    let words = attachment.words();
+    if !short::may_give_exclusive(words, me) {
+        return whole::unlock_exclusive(attachment, me, 0);
+    }
+    short::give_to_the_end(attachment, me, short::give_exclusive(words, me, 0, false));
+    true
 }
 
 /// The counter of a handle of its own; what shares in the common one is among the ranges.
