@@ -168,19 +168,19 @@ impl Array {
         self.grip.lock_from_the_middle(mode)
     }
 
-    /// As [`Array::unlock`], where that has nothing to tell: see [`Grip::unlock_at_once`].
+    /// As [`Array::unlock`], where that has nothing to tell.
     #[inline]
-    pub(crate) fn unlock_at_once(&self) -> Option<Left> {
+    pub(crate) fn unlock_at_once(&self) -> Left {
         self.grip.unlock_at_once()
     }
 
-    /// As [`Array::unlock_at_once`], where that has left [`Left::Exclusive`].
+    /// Only where [`Array::unlock_at_once`] has left [`Left::Exclusive`].
     #[inline]
-    pub(crate) fn unlock_exclusive_at_once(&self) -> Option<Left> {
-        self.grip.unlock_exclusive_at_once()
+    pub(crate) fn unlock_from_the_middle(&self) -> Left {
+        self.grip.unlock_from_the_middle()
     }
 
-    /// What those two have left; false: nothing was done.
+    /// Do what those two have left; false where that is everything.
     pub(crate) fn unlock_to_the_end(&self, left: Left) -> bool {
         self.grip.unlock_to_the_end(left)
     }

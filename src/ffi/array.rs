@@ -346,20 +346,19 @@ pub(super) fn owner_died(what: &str) -> Error {
 pub extern "C" fn shm_array_unlock(array: Option<&Array>) -> c_int {
     let Some(open) = array else { return unlock_and_tell(array) };
     match open.unlock_at_once() {
-        Some(Left::Nothing) => 0,
-        Some(Left::Exclusive) => unlock_exclusive(open),
-        Some(left) => unlock_to_the_end(open, left),
-        None => unlock_and_tell(array),
+        Left::Nothing => 0,
+        Left::Everything => unlock_and_tell(array),
+        Left::Exclusive => unlock_from_the_middle(open),
+        left => unlock_to_the_end(open, left),
     }
 }
 
 /// As [`lock_from_the_middle`]: it calls a function to look at the clock.
 #[inline(never)]
-extern "C" fn unlock_exclusive(array: &Array) -> c_int {
-    match array.unlock_exclusive_at_once() {
-        Some(Left::Nothing) => 0,
-        Some(left) => unlock_to_the_end(array, left),
-        None => unlock_and_tell(Some(array)),
+extern "C" fn unlock_from_the_middle(array: &Array) -> c_int {
+    match array.unlock_from_the_middle() {
+        Left::Nothing => 0,
+        left => unlock_to_the_end(array, left),
     }
 }
 

@@ -12,8 +12,8 @@ use memmap2::{MmapMut, MmapRaw};
 static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// A number that is never the same in a process and in its forked child; never 0, and no larger than the number of forks
-/// in one line, which is far from filling 32 bits.
+/// A number that is never the same in a process and in its forked child; never 0, and far below 2^32: it grows by about one
+/// with each fork.
 #[inline]
 pub fn epoch() -> u64 {
     let page = PAGE.load(Ordering::Acquire);

@@ -1,7 +1,7 @@
 //! What writers of an array leave for those who do not lock: a generation, who it was by, when, and a bell.
 //!
-//! A writer *signs* while it still holds the lock, raises `ended`, and *announces* when the lock is free: where nobody
-//! waits for a generation, the one is a store and a look at a coarse clock, the other a load.
+//! A writer *dates* and *signs* while it still holds the lock, raises `ended`, and *announces* when the lock is free: where
+//! it wrote the last time, too, and nobody waits for a generation, that is a look at a coarse clock, a store and two loads.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
@@ -32,32 +32,24 @@ pub struct Published {
     pub is_alive: bool,
 }
 
-/// The last moments of a write, which the caller still holds the lock for.
-#[inline]
-pub fn sign(attachment: &Attachment, me: Identity, now_ns: i64) {
-    let words = attachment.words();
-    if !is_signed_by(words, me) {
-        sign_with_name(attachment, me);
-    }
-    date(words, now_ns);
-}
-
-/// Whether this process wrote last, so that a date is all that is missing.
-#[inline]
-pub fn is_signed_by(words: &Words, me: Identity) -> bool {
-    words.publisher.load(Relaxed) as u32 == me.bits()
-}
-
-/// The moment of a write's end.
+/// When a write ends (CLOCK_REALTIME). The caller still holds the lock for it.
 #[inline]
 pub fn date(words: &Words, now_ns: i64) {
     words.published_ns.store(now_ns, Relaxed);
 }
 
-#[cold]
-#[inline(never)]
-fn sign_with_name(attachment: &Attachment, me: Identity) {
+/// Whether it was this process that wrote the last time.
+#[inline]
+pub fn is_signed_by(words: &Words, me: Identity) -> bool {
+    words.publisher.load(Relaxed) as u32 == me.bits()
+}
+
+/// Whose write it is. The caller still holds the lock for it.
+pub fn sign(attachment: &Attachment, me: Identity) {
     let words = attachment.words();
+    if is_signed_by(words, me) {
+        return;
+    }
     let pid = me.slot().and_then(|index| attachment.control().slot(index)).map_or(0, |slot| slot.pid.load(Relaxed));
     // Both at once: writers of rows apart from each other may be here at the same time.
     words.publisher.store(u64::from(pid) << 32 | u64::from(me.bits()), Relaxed);

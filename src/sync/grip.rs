@@ -103,36 +103,34 @@ impl Grip {
         is_held
     }
 
-    /// Give back what is held, where nothing has to be told. Says what is left to do: [`Grip::unlock_exclusive_at_once`], or
-    /// else [`Grip::unlock_to_the_end`]. None: nothing was done.
+    /// Give back what is held, where nothing has to be told. Where [`Left::Exclusive`] is left, go on with
+    /// [`Grip::unlock_from_the_middle`].
     #[inline]
-    pub fn unlock_at_once(&self) -> Option<Left> {
-        let (attachment, epoch) = self.remembered()?;
+    pub fn unlock_at_once(&self) -> Left {
+        let Some((attachment, epoch)) = self.remembered() else { return Left::Everything };
         if self.hold.is_exclusive_in(epoch) {
-            return Some(Left::Exclusive);
+            return Left::Exclusive;
         }
-        short::give_shared(attachment.words(), self.counter()?)
+        self.counter().map_or(Left::Everything, |counter| short::give_shared(attachment.words(), counter))
     }
 
-    /// Give back the exclusive hold that [`Grip::unlock_at_once`] has left, and say what is left now; None as there.
+    /// Only where [`Grip::unlock_at_once`] stopped in the middle.
     #[inline]
-    pub fn unlock_exclusive_at_once(&self) -> Option<Left> {
+    pub fn unlock_from_the_middle(&self) -> Left {
         // First of all: little has to be kept over a call.
         let now_ns = time::realtime_coarse_ns();
-        let (attachment, me) = (self.attachment()?, self.me());
+        let (Some(attachment), me) = (self.attachment(), self.me()) else { return Left::Everything };
         let words = attachment.words();
-        if !short::may_give_exclusive(words, me) {
-            return None;
+        // Another thread may have given it back meanwhile.
+        if Identity::from_word(words.lock.load(Relaxed)) != Some(me) || !self.hold.take_exclusive() {
+            return Left::Everything;
         }
-        self.hold.take_exclusive();
-        Some(short::give_exclusive(words, me, now_ns, attachment.wakes_readers()))
+        short::give_exclusive(words, me, now_ns, attachment.wakes_readers())
     }
 
-    /// Wake those who wait; false: nothing was done.
+    /// Do what those two have left; false where that is everything.
     pub fn unlock_to_the_end(&self, left: Left) -> bool {
-        let attachment = self.attachment();
-        attachment.iter().for_each(|attachment| short::give_to_the_end(attachment, self.me(), left));
-        attachment.is_some()
+        self.attachment().is_some_and(|attachment| short::give_to_the_end(attachment, self.me(), left))
     }
 
     /// What this process found the last time, and its epoch.
@@ -158,7 +156,7 @@ impl Grip {
         unsafe { self.attachment.load(Relaxed).as_ref() }
     }
 
-    /// Who this process is, where there is an epoch.
+    /// Who this process is, if it is the one that found what is noted here.
     #[inline]
     fn me(&self) -> Identity {
         Identity::from_bits(self.me.load(Relaxed))
@@ -296,7 +294,7 @@ impl Grip {
         };
         self.me.store(me.bits(), Relaxed);
         self.counter.store(counter, Release);
-        // SYNC: pairs with the Acquire in `remembered`.
+        // SYNC: pairs with the Acquire in `epoch`.
         self.epoch.store(process::epoch(), Release);
         self.epoch_now.store((&raw const *process::epoch_word()).cast_mut(), Release);
         Ok(())

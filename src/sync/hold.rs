@@ -9,7 +9,7 @@ use crate::os::process;
 
 use super::lock::Mode;
 
-/// Low half: epoch; high half: EXCLUSIVE, or the number of shared holds.
+/// Low half: epoch, for then who knows the epoch need not shift it; high half: EXCLUSIVE, or the number of shared holds.
 #[derive(Debug, Default)]
 pub struct Hold(AtomicU64);
 
@@ -45,11 +45,15 @@ impl Hold {
         self.0.load(Ordering::Acquire) == epoch | EXCLUSIVE
     }
 
-    /// Take back the exclusive hold, which was there a moment ago. Without a compare: of two threads that give back the one
-    /// hold at once, a bug of theirs, the second finds at the lock's own word that the process is not its owner any more.
+    /// Take back the exclusive hold that was there a moment ago, in this process, if it still is. Without an exchange: two
+    /// threads that give back the one hold within the same nanosecond, a bug of theirs, may both be told that they had it.
     #[inline]
-    pub fn take_exclusive(&self) {
-        self.0.store(0, Ordering::Release);
+    pub fn take_exclusive(&self) -> bool {
+        let is_exclusive = self.0.load(Ordering::Acquire) & EXCLUSIVE != 0;
+        if is_exclusive {
+            self.0.store(0, Ordering::Release);
+        }
+        is_exclusive
     }
 
     /// Take back one hold, if there is one: the caller then releases the lock.
@@ -118,8 +122,7 @@ mod tests {
         assert!(hold.is_exclusive() && !hold.take_only(Mode::Shared));
         let epoch = process::epoch();
         assert!(hold.is_exclusive_in(epoch) && !hold.is_exclusive_in(epoch + 1));
-        hold.take_exclusive();
-        assert!(!hold.is_exclusive_in(epoch));
+        assert!(hold.take_exclusive() && !hold.is_exclusive_in(epoch) && !hold.take_exclusive());
         hold.add_exclusive(epoch + 1);
         assert!(!hold.is_exclusive(), "that is another process's");
         hold.add_exclusive(epoch);

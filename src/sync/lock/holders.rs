@@ -105,7 +105,6 @@ pub fn lower(words: &Words, counter: &AtomicU64) {
 }
 
 /// As [`lower`], where the counter says that it is held; false where it does not.
-#[inline]
 pub fn lower_if_held(words: &Words, counter: &AtomicU64) -> bool {
     let is_held = count_down(counter);
     if is_held {

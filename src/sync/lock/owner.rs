@@ -30,7 +30,7 @@ pub fn disown(words: &Words, me: Identity) {
 /// As [`disown`], where somebody sleeps, or elements are in doubt.
 #[cold]
 #[inline(never)]
-fn disown_and_wake(words: &Words) {
+pub fn disown_and_wake(words: &Words) {
     if words.lock.fetch_and(INCONSISTENT, SeqCst) & WAITERS == 0 {
         return;
     }

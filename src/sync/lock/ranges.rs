@@ -115,7 +115,8 @@ pub fn unlock(attachment: &Attachment, handle: u64, rows: Option<Rows>) -> Resul
     let me = attachment.identity()?;
     let sign = |entry: &Entry| {
         if entry.mode() == Mode::Exclusive {
-            generation::sign(attachment, me, time::realtime_coarse_ns());
+            generation::date(attachment.words(), time::realtime_coarse_ns());
+            generation::sign(attachment, me);
         }
     };
     let given_back = table(attachment).give_back(me, handle, rows, sign);

@@ -13,7 +13,8 @@ use crate::sync::bell::Bell;
 use crate::sync::generation;
 
 use super::holders::{count_down, holds_nothing, lower, none_ever_read};
-use super::owner::disown;
+use super::owner::{disown, disown_and_wake};
+use super::whole::sign_and_unlock;
 use super::writes::{begin_write, end_writes_but};
 
 /// How far the short way to the lock went.
@@ -77,61 +78,67 @@ pub fn turn_back_from_shared(attachment: &Attachment, counter: &AtomicU64) {
     lower(attachment.words(), counter);
 }
 
-/// What is left to do on the way back; where that is to wake others, with [`give_to_the_end`].
+/// What is left to do on the way back.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u32)] // it is handed on to functions that are extern "C"
 pub enum Left {
-    /// Nobody waits.
+    /// Nothing: it is done, and nobody waits.
     Nothing,
-    /// All of it: the lock is held alone, and there is a clock to be looked at, by a function, for [`give_exclusive`].
+    /// Everything: the long way must be gone.
+    Everything,
+    /// Everything, by [`give_exclusive`]: the lock is held alone, and a clock is to be looked at, by a function.
     Exclusive,
-    /// The write has ended, and somebody sleeps for the lock, which is not free yet.
-    Sleepers,
-    /// The lock is free, and somebody waits for the generation that has come.
+    /// To say who wrote, which was another the last time, and all that follows. This and the next ones are for
+    /// [`give_to_the_end`].
+    Signature,
+    /// To free the lock, for which somebody sleeps, or whose elements are in doubt.
+    Lock,
+    /// To wake those who wait for the generation that has come.
     Listeners,
-    /// The shared hold is given back, and the owner of the lock waits for that.
+    /// To wake the owner of the lock, who waits for those who share it.
     Owner,
 }
 
-/// Whether [`give_exclusive`] may follow: this process has the lock alone, nobody sleeps for it, no elements are in doubt,
-/// and who wrote last is known to be this process.
-#[inline]
-pub fn may_give_exclusive(words: &Words, me: Identity) -> bool {
-    words.lock.load(Relaxed) == me.bits() && generation::is_signed_by(words, me)
-}
-
-/// Give back the lock that was taken alone, at this time (CLOCK_REALTIME).
+/// Give back the lock that this process has taken alone, at this time (CLOCK_REALTIME).
 #[inline]
 pub fn give_exclusive(words: &Words, me: Identity, now_ns: i64, loud: bool) -> Left {
     generation::date(words, now_ns);
+    if !generation::is_signed_by(words, me) {
+        return Left::Signature;
+    }
     end_writes_but(words, 0);
     words.writer.store(0, Relaxed);
     // SYNC: as in `disown`.
     if words.lock.compare_exchange(me.bits(), 0, SeqCst, Relaxed).is_err() {
-        return Left::Sleepers;
+        return Left::Lock;
     }
     if generation::is_awaited(words, loud) { Left::Listeners } else { Left::Nothing }
 }
 
-/// Give back a hold that is shared; None where the counter says that there is none.
+/// Give back a hold that is shared, if the counter says that there is one.
 #[inline]
-pub fn give_shared(words: &Words, counter: &AtomicU64) -> Option<Left> {
-    let left = |is_heard| if is_heard { Left::Owner } else { Left::Nothing };
-    count_down(counter).then(|| left(Bell::on(&words.drain).is_heard(false)))
+pub fn give_shared(words: &Words, counter: &AtomicU64) -> Left {
+    if !count_down(counter) {
+        return Left::Everything;
+    }
+    if Bell::on(&words.drain).is_heard(false) { Left::Owner } else { Left::Nothing }
 }
 
-/// Wake those who wait.
+/// Do what is left; false where that is everything.
 #[cold]
-pub fn give_to_the_end(attachment: &Attachment, me: Identity, left: Left) {
+pub fn give_to_the_end(attachment: &Attachment, me: Identity, left: Left) -> bool {
     let words = attachment.words();
     match left {
-        Left::Nothing | Left::Exclusive => {}
-        Left::Owner => Bell::on(&words.drain).ring(false),
-        Left::Listeners => generation::announce(attachment),
-        Left::Sleepers => {
-            disown(words, me);
+        Left::Nothing => {}
+        Left::Everything | Left::Exclusive => return false,
+        Left::Signature => sign_and_unlock(attachment, me),
+        Left::Lock => {
+            disown_and_wake(words);
             generation::announce(attachment);
         }
+        Left::Listeners => generation::announce(attachment),
+        Left::Owner => Bell::on(&words.drain).ring(false),
     }
+    true
 }

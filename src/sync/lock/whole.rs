@@ -20,7 +20,7 @@ pub fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acqui
     let words = attachment.words();
     let me = attachment.identity()?;
     let mut patience = Patience::new(timeout);
-    // SYNC: pairs with the exchange in `disown`; SeqCst against the counters in `lock_shared`.
+    // SYNC: pairs with the exchanges in `disown` and `short::give_exclusive`; SeqCst against the counters in `lock_shared`.
     let at_once = words.next.load(Relaxed) == 0 && words.lock.compare_exchange(0, me.bits(), SeqCst, Relaxed).is_ok();
     if !at_once {
         own(attachment, me, &mut patience)?;
@@ -42,18 +42,24 @@ pub fn lock_exclusive(attachment: &Attachment, timeout: Timeout) -> Result<Acqui
 
 /// Give back what [`lock_exclusive`] gave; `now_ns` is the time of it, CLOCK_REALTIME. False where this process is not the
 /// owner: another thread has given it back in this very moment.
-#[inline]
 pub fn unlock_exclusive(attachment: &Attachment, me: Identity, now_ns: i64) -> bool {
     let words = attachment.words();
-    if Identity::from_word(words.lock.load(Relaxed)) != Some(me) {
-        return false;
+    let is_owner = Identity::from_word(words.lock.load(Relaxed)) == Some(me);
+    if is_owner {
+        generation::date(words, now_ns);
+        sign_and_unlock(attachment, me);
     }
-    generation::sign(attachment, me, now_ns);
+    is_owner
+}
+
+/// As [`unlock_exclusive`], by the owner, who has dated the write.
+pub fn sign_and_unlock(attachment: &Attachment, me: Identity) {
+    let words = attachment.words();
+    generation::sign(attachment, me);
     end_writes_but(words, 0);
     words.writer.store(0, Relaxed);
     disown(words, me);
     generation::announce(attachment);
-    true
 }
 
 /// Why [`unlock_exclusive`] did nothing.

@@ -8,7 +8,7 @@ use model::os::atomic::Ordering::SeqCst;
 use model::os::futex;
 use model::os::time::Timeout;
 use model::participant::{interrupt, play, step};
-use model::segment::attachment::{Attachment, Control, Identity};
+use model::segment::attachment::{Attachment, Control};
 use model::sync::condition;
 use model::sync::lock::range_table::Rows;
 use model::sync::lock::short::{self, Reached};
@@ -82,26 +82,12 @@ fn lock_whole(attachment: &Attachment, mode: Mode) -> Acquired {
 }
 
 fn unlock_whole(attachment: &Attachment, mode: Mode) {
-    let done = match mode {
-        X => unlock_exclusive(attachment, attachment.identity().unwrap()),
-        S => unlock_shared(attachment),
+    let me = attachment.identity().unwrap();
+    let left = match mode {
+        X => short::give_exclusive(attachment.words(), me, 0, false),
+        S => short::give_shared(attachment.words(), counter(attachment)),
     };
-    assert!(done, "it was held");
-}
-
-fn unlock_shared(attachment: &Attachment) -> bool {
-    let left = short::give_shared(attachment.words(), counter(attachment));
-    left.into_iter().for_each(|left| short::give_to_the_end(attachment, attachment.identity().unwrap(), left));
-    left.is_some()
-}
-
-fn unlock_exclusive(attachment: &Attachment, me: Identity) -> bool {
-    let words = attachment.words();
-    if !short::may_give_exclusive(words, me) {
-        return whole::unlock_exclusive(attachment, me, 0);
-    }
-    short::give_to_the_end(attachment, me, short::give_exclusive(words, me, 0, false));
-    true
+    assert!(short::give_to_the_end(attachment, me, left), "it was held");
 }
 
 /// The counter of a handle of its own; what shares in the common one is among the ranges.
