@@ -1,10 +1,13 @@
 """Queues: multiprocessing's answers, arrays by handle, and no message lost by a kill."""
 
 import asyncio
+import collections
+import copyreg
 import os
 import pickle
 import queue
 import signal
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +50,72 @@ def test_items_come_in_order(method):
     assert got == items
     inbox.shutdown()
     ended(process)
+
+
+class Counted(dict):
+    """A dict, and more than that."""
+
+    def __reduce__(self):
+        return Counted, (dict(self, length=len(self)),)
+
+
+class Registered:
+    pass
+
+
+Pair = collections.namedtuple("Pair", "first second")
+
+
+def test_an_item_is_what_it_was():
+    deep = []
+    for _ in range(300):
+        deep = [deep]
+    items = [
+        {"step": 17, "loss": 0.25, "tags": ("a", b"b", None, True, 1, 1.0, 2**99), 3: [{}, [], ()]},
+        "\ud800",
+        list(range(99)), list(range(1000)), dict.fromkeys(range(60)), deep,
+        {1, 2}, Pair([1], {}), [Pair(1, 2)], collections.OrderedDict(b=1, a=2), {"in": Counted(a=1)},
+    ]  # fmt: skip
+    queue, (end, other) = shm_array.Queue(), shm_array.Pipe()
+    for item in items:
+        queue.put(item)
+        end.send(item)
+        expected = pickle.loads(pickle.dumps(item))
+        for got in queue.get(), other.recv():
+            assert got == expected and repr(got) == repr(expected)  # True is no 1, and a Pair no tuple
+    assert expected == {"in": {"a": 1, "length": 1}}
+
+
+def test_an_item_may_contain_itself():
+    item, queue = [1, {}], shm_array.Queue()
+    item[1]["me"] = item
+    queue.put(item)
+    got = queue.get()
+    assert got[0] == 1 and got[1]["me"] is got
+
+
+def test_arrays_are_handed_over_however_deep_they_lie():
+    array, queue, (end, other) = shm_array.zeros(4), shm_array.Queue(), shm_array.Pipe()
+    item = {"batch": [("x", {"array": array})], **dict.fromkeys(range(200))}
+    queue.put(item)
+    end.send([[array]])
+    for got in queue.get()["batch"][0][1]["array"], other.recv()[0][0]:
+        got += 1
+    assert array.tolist() == [2] * 4
+
+
+def test_reducers_count_from_when_they_are_registered():
+    queue = shm_array.Queue()
+    queue.put([Registered()])
+    assert isinstance(queue.get()[0], Registered)
+    try:
+        for register in copyreg.pickle, ForkingPickler.register:  # the second is asked before the first
+            register(Registered, lambda _, name=register.__name__: (str, (name,)))
+            queue.put([Registered()])
+            assert queue.get() == [register.__name__]
+    finally:
+        for registered in copyreg.dispatch_table, ForkingPickler._extra_reducers:
+            registered.pop(Registered, None)
 
 
 @pytest.mark.parametrize("method", METHODS)
