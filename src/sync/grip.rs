@@ -122,7 +122,7 @@ impl Grip {
         let (Some(attachment), me) = (self.attachment(), self.me()) else { return Left::Everything };
         let words = attachment.words();
         // Another thread may have given it back meanwhile.
-        if Identity::from_word(words.lock.load(Relaxed)) != Some(me) || !self.hold.take_exclusive() {
+        if words.lock.load(Relaxed) & Identity::MASK != me.bits() || !self.hold.take_exclusive() {
             return Left::Everything;
         }
         short::give_exclusive(words, me, now_ns, attachment.wakes_readers())
