@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const PAGE: usize = 4096;
 
-/// A code says that nothing went wrong. Not with `assert_eq!`, which stores in each round what it may have to print.
+/// A code says that nothing went wrong. Not by `assert_eq!`: what that may have to print would be stored each time.
 pub fn done(code: libc::c_int) {
     assert!(code == 0);
 }
