@@ -15,7 +15,7 @@ use std::hint::black_box;
 use shm_array::ffi::array::{SHM_ARRAY_EXCLUSIVE, SHM_ARRAY_SHARED, shm_array_lock, shm_array_unlock};
 use shm_array::{Access, Array, Options};
 
-use race::{Candidate, race};
+use race::{Candidate, race, race_for_memory};
 
 const GIB: usize = 1 << 30;
 
@@ -62,7 +62,7 @@ fn open() {
             }
         }
     };
-    race(
+    race_for_memory(
         "Open and close an array of 1,000 float64",
         &mut [
             Candidate::new("open, fstat, mmap, munmap, close", |times| {
@@ -138,7 +138,7 @@ fn create() {
             }
         }
     };
-    race(
+    race_for_memory(
         "Create 1 GiB in /dev/shm, and give it back",
         &mut [
             Candidate::new("fallocate alone", |times| (0..times).for_each(|_| bare::allocate(GIB, true, false))),

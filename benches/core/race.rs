@@ -27,10 +27,19 @@ fn median(of: impl Iterator<Item = f64>) -> f64 {
 ///
 /// Turns are short, so that most of them come to their end before the scheduler interrupts.
 pub fn race(title: &str, candidates: &mut [Candidate], times: u32, turns: u32) {
+    race_after(|| (), title, candidates, times, turns);
+}
+
+/// As [`race`], of those who take memory.
+pub fn race_for_memory(title: &str, candidates: &mut [Candidate], times: u32, turns: u32) {
+    race_after(warm_up, title, candidates, times, turns);
+}
+
+fn race_after(before: impl Fn(), title: &str, candidates: &mut [Candidate], times: u32, turns: u32) {
     // The first turn is for warming up.
     for turn in 0..=turns {
         for candidate in candidates.iter_mut() {
-            warm_up();
+            before();
             let start = Instant::now();
             (candidate.run)(times);
             if turn > 0 {

@@ -54,7 +54,7 @@ class Queue(Object):
 
     maxsize     how many items there may be; 0: 4096. Memory for all of them is reserved
     item_bytes  bytes of one item in its place; without a dtype at least 128. A longer one goes through shared memory of
-                its own, which takes some 0.2 ms more: where most items are of a few KiB, ask for as many
+                its own, which takes some 0.4 ms more: where most items are of a few KiB, ask for as many
     dtype       None: anything that can be pickled; else each item is one or more elements of it, and get() returns a
                 one-dimensional ndarray of them
     priorities  how many there are, at most 8: put(x, priority=1) goes before all of priority 0
