@@ -2,7 +2,7 @@
 //
 // JNA is where jna.jar lies (`dpkg -L libjna-java` on Debian).
 // once: javac -cp "$JNA" -d target/java examples/java/*.java
-// run: java -cp "$JNA:target/java" -Djna.library.path=target/release Reader
+// run: LD_LIBRARY_PATH=target/release java -cp "$JNA:target/java" Reader
 class Reader {
     public static void main(String[] arguments) {
         try (var temperature = ShmArray.open("temperature");

@@ -20,6 +20,12 @@ use super::patience::{Expired, Patience};
 
 const LISTENED: u32 = 1;
 
+/// Whether a ring at this word wakes anybody.
+#[inline]
+fn reaches_anybody(word: u32, loud: bool) -> bool {
+    word & LISTENED != 0 || loud
+}
+
 /// One word in shared memory.
 #[repr(transparent)]
 #[derive(Debug, Default)]
@@ -44,7 +50,7 @@ impl Bell {
     pub fn ring(&self, loud: bool) {
         // SYNC: SeqCst against `listen`.
         let word = self.0.load(SeqCst);
-        if word & LISTENED != 0 || loud {
+        if reaches_anybody(word, loud) {
             self.wake(word);
         }
     }
@@ -53,7 +59,7 @@ impl Bell {
     #[inline]
     pub fn is_heard(&self, loud: bool) -> bool {
         // SYNC: as in `ring`.
-        self.0.load(SeqCst) & LISTENED != 0 || loud
+        reaches_anybody(self.0.load(SeqCst), loud)
     }
 
     #[cold]
